@@ -1,0 +1,1 @@
+//! Turns the data of outside systems into commands.

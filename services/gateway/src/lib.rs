@@ -1,0 +1,1 @@
+//! Follows the owners, holds the snapshot and serves GraphQL.

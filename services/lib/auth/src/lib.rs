@@ -1,0 +1,1 @@
+//! Signs and checks access tokens and says what their bearer may do.

@@ -1,0 +1,1 @@
+//! Stores records, applies commands to them and feeds the changes to followers.

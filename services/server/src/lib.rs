@@ -1,0 +1,1 @@
+//! The binary: runs any set of roles in one process.
