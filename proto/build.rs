@@ -20,6 +20,9 @@ fn main() {
         "spil/workforce/v1/workforce.proto",
         "spil/initiative/v1/initiative.proto",
         "spil/changefeed/v1/changefeed.proto",
+        "spil/capability/v1/service.proto",
+        "spil/workforce/v1/service.proto",
+        "spil/initiative/v1/service.proto",
     ];
     for file in files {
         println!("cargo::rerun-if-changed={file}");

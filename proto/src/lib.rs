@@ -5,17 +5,24 @@
 //! for figures. [`model::Entity`] joins the two: it reads and writes the fields of any message by number.
 
 pub mod model;
+pub mod owner;
 
 /// Messages of the owner of objectives, capabilities, processes and applications.
 pub mod capability {
     /// Version 1.
     #[allow(
         missing_docs,
-        clippy::doc_lazy_continuation,
+        clippy::all,
+        clippy::allow_attributes_without_reason,
         reason = "generated; the comments of the proto files are the documentation"
     )]
     pub mod v1 {
         tonic::include_proto!("spil.capability.v1");
+
+        /// The four calls of this owner.
+        pub mod service {
+            tonic::include_proto!("spil.capability.v1.service");
+        }
     }
 }
 
@@ -24,11 +31,17 @@ pub mod workforce {
     /// Version 1.
     #[allow(
         missing_docs,
-        clippy::doc_lazy_continuation,
+        clippy::all,
+        clippy::allow_attributes_without_reason,
         reason = "generated; the comments of the proto files are the documentation"
     )]
     pub mod v1 {
         tonic::include_proto!("spil.workforce.v1");
+
+        /// The four calls of this owner.
+        pub mod service {
+            tonic::include_proto!("spil.workforce.v1.service");
+        }
     }
 }
 
@@ -37,18 +50,29 @@ pub mod initiative {
     /// Version 1.
     #[allow(
         missing_docs,
-        clippy::doc_lazy_continuation,
+        clippy::all,
+        clippy::allow_attributes_without_reason,
         reason = "generated; the comments of the proto files are the documentation"
     )]
     pub mod v1 {
         tonic::include_proto!("spil.initiative.v1");
+
+        /// The four calls of this owner.
+        pub mod service {
+            tonic::include_proto!("spil.initiative.v1.service");
+        }
     }
 }
 
 /// The four calls of an owner and what they carry.
 pub mod changefeed {
     /// Version 1.
-    #[allow(missing_docs, clippy::all, reason = "generated; the comments of the proto files are the documentation")]
+    #[allow(
+        missing_docs,
+        clippy::all,
+        clippy::allow_attributes_without_reason,
+        reason = "generated; the comments of the proto files are the documentation"
+    )]
     pub mod v1 {
         tonic::include_proto!("spil.changefeed.v1");
     }

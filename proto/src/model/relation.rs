@@ -51,7 +51,7 @@ impl Kind {
         self.relations().into_iter().find(|relation| relation.name == name)
     }
 
-    fn direct_relations(self) -> Vec<Relation> {
+    pub(super) fn direct_relations(self) -> Vec<Relation> {
         let forward = self.info().own.iter().filter_map(|field| {
             let (to, many) = target(field)?;
             let step = Step::Forward { kind: self, field: field.index };

@@ -1,0 +1,118 @@
+//! A client of any owner. The owners serve the same calls under their own names; [`OwnerClient`] picks the name.
+
+use tonic::{Request, Response, Status, Streaming, metadata::MetadataValue, transport::Channel};
+
+use crate::{
+    capability::v1::service::capability_service_client::CapabilityServiceClient,
+    changefeed::v1::{
+        ApplyRequest, ApplyResponse, DigestRequest, DigestResponse, SnapshotRequest, SnapshotResponse, WatchRequest,
+        WatchResponse,
+    },
+    initiative::v1::service::initiative_service_client::InitiativeServiceClient,
+    model::Owner,
+    workforce::v1::service::workforce_service_client::WorkforceServiceClient,
+};
+
+/// The most bytes of one message: a batch or a part of a snapshot.
+pub const MAX_MESSAGE_BYTES: usize = 32 << 20;
+
+/// A client of one owner. Cheap to clone; clones share the connection.
+#[derive(Clone, Debug)]
+pub struct OwnerClient {
+    owner: Owner,
+    inner: Inner,
+}
+
+#[derive(Clone, Debug)]
+enum Inner {
+    Capability(CapabilityServiceClient<Channel>),
+    Workforce(WorkforceServiceClient<Channel>),
+    Initiative(InitiativeServiceClient<Channel>),
+}
+
+/// Calls the method of whichever client it is.
+macro_rules! call {
+    ($self:ident . $method:ident ($request:expr)) => {
+        match &mut $self.inner {
+            Inner::Capability(client) => client.$method($request).await,
+            Inner::Workforce(client) => client.$method($request).await,
+            Inner::Initiative(client) => client.$method($request).await,
+        }
+        .map(Response::into_inner)
+    };
+}
+
+impl OwnerClient {
+    /// A client of an owner at the other end of a channel.
+    pub fn new(owner: Owner, channel: Channel) -> Self {
+        let inner = match owner {
+            Owner::Capability => Inner::Capability(
+                CapabilityServiceClient::new(channel)
+                    .max_decoding_message_size(MAX_MESSAGE_BYTES)
+                    .max_encoding_message_size(MAX_MESSAGE_BYTES),
+            ),
+            Owner::Workforce => Inner::Workforce(
+                WorkforceServiceClient::new(channel)
+                    .max_decoding_message_size(MAX_MESSAGE_BYTES)
+                    .max_encoding_message_size(MAX_MESSAGE_BYTES),
+            ),
+            Owner::Initiative => Inner::Initiative(
+                InitiativeServiceClient::new(channel)
+                    .max_decoding_message_size(MAX_MESSAGE_BYTES)
+                    .max_encoding_message_size(MAX_MESSAGE_BYTES),
+            ),
+        };
+        Self { owner, inner }
+    }
+
+    /// Whose client it is.
+    pub fn owner(&self) -> Owner {
+        self.owner
+    }
+
+    /// Applies a batch of commands in the name of the token's subject.
+    ///
+    /// # Errors
+    /// What the owner or the connection answers; a broken rule is no error but an item of the answer.
+    pub async fn apply(&mut self, token: &str, request: ApplyRequest) -> Result<ApplyResponse, Status> {
+        call!(self.apply(authorized(token, request)?))
+    }
+
+    /// Streams every live record as of one revision.
+    ///
+    /// # Errors
+    /// What the owner or the connection answers.
+    pub async fn snapshot(
+        &mut self,
+        token: &str,
+        request: SnapshotRequest,
+    ) -> Result<Streaming<SnapshotResponse>, Status> {
+        call!(self.snapshot(authorized(token, request)?))
+    }
+
+    /// Streams the changes after a cursor.
+    ///
+    /// # Errors
+    /// What the owner or the connection answers; `OUT_OF_RANGE` if a snapshot is needed first.
+    pub async fn watch(&mut self, token: &str, request: WatchRequest) -> Result<Streaming<WatchResponse>, Status> {
+        call!(self.watch(authorized(token, request)?))
+    }
+
+    /// Asks for the checksums of all kinds.
+    ///
+    /// # Errors
+    /// What the owner or the connection answers.
+    pub async fn digest(&mut self, token: &str) -> Result<DigestResponse, Status> {
+        call!(self.digest(authorized(token, DigestRequest {})?))
+    }
+}
+
+/// A request that carries the token as `authorization: Bearer …`.
+fn authorized<T>(token: &str, message: T) -> Result<Request<T>, Status> {
+    let mut value: MetadataValue<_> =
+        format!("Bearer {token}").parse().map_err(|_| Status::unauthenticated("the token is not printable ASCII"))?;
+    value.set_sensitive(true);
+    let mut request = Request::new(message);
+    request.metadata_mut().insert("authorization", value);
+    Ok(request)
+}
