@@ -1,0 +1,125 @@
+//! The key pair of the development mode, kept in a file.
+
+use std::{
+    fmt, fs, io,
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use ed25519_dalek::{
+    SigningKey,
+    pkcs8::{DecodePrivateKey, EncodePrivateKey, spki::der::pem::LineEnding},
+};
+
+/// An Ed25519 pair that signs development tokens. Never shows its private half.
+#[derive(Clone)]
+pub struct DevelopmentKey {
+    pair: SigningKey,
+}
+
+impl fmt::Debug for DevelopmentKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DevelopmentKey").finish_non_exhaustive()
+    }
+}
+
+impl DevelopmentKey {
+    /// A new pair from the random numbers of the system.
+    ///
+    /// # Errors
+    /// If the system has none.
+    pub fn generate() -> Result<Self, KeyError> {
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(KeyError::Random)?;
+        Ok(Self { pair: SigningKey::from_bytes(&seed) })
+    }
+
+    /// Reads the pair from a file (PKCS#8, PEM).
+    ///
+    /// # Errors
+    /// If the file can not be read or holds no Ed25519 key.
+    pub fn read(path: &Path) -> Result<Self, KeyError> {
+        let pem = fs::read_to_string(path).map_err(|source| KeyError::Read { path: path.to_owned(), source })?;
+        let pair = SigningKey::from_pkcs8_pem(&pem).map_err(|_| KeyError::Malformed { path: path.to_owned() })?;
+        Ok(Self { pair })
+    }
+
+    /// Reads the pair from a file, or makes the file with a new pair, readable by its owner alone. Safe when several processes
+    /// start at once: one of them makes the file and the others read it.
+    ///
+    /// # Errors
+    /// If the file can neither be read nor made.
+    pub fn read_or_create(path: &Path) -> Result<Self, KeyError> {
+        if path.exists() {
+            return Self::read(path);
+        }
+        let key = Self::generate()?;
+        let pem = key.pair.to_pkcs8_pem(LineEnding::LF).map_err(|_| KeyError::Malformed { path: path.to_owned() })?;
+        let failed = |source| KeyError::Write { path: path.to_owned(), source };
+        // Written aside and linked into place, so that nobody ever reads half a key.
+        let aside = path.with_extension(format!("{:016x}.new", u64::from_be_bytes(first_eight(&key.public_bytes()))));
+        write_private(&aside, pem.as_bytes()).map_err(failed)?;
+        let linked = fs::hard_link(&aside, path);
+        fs::remove_file(&aside).map_err(failed)?;
+        match linked {
+            Ok(()) => Ok(key),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Self::read(path),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    /// The private half in the form that signing takes.
+    pub(crate) fn private_der(&self) -> Option<Vec<u8>> {
+        Some(self.pair.to_pkcs8_der().ok()?.as_bytes().to_vec())
+    }
+
+    /// The public half.
+    pub(crate) fn public_bytes(&self) -> [u8; 32] {
+        self.pair.verifying_key().to_bytes()
+    }
+}
+
+/// A name that no other key has.
+fn first_eight(bytes: &[u8; 32]) -> [u8; 8] {
+    std::array::from_fn(|at| bytes[at])
+}
+
+fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// Why there is no key.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The system gave no random numbers.
+    #[error("the system gave no random numbers")]
+    Random(#[source] getrandom::Error),
+    /// The file can not be read.
+    #[error("the key file {} can not be read", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file can not be written.
+    #[error("the key file {} can not be written", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file is no key.
+    #[error("the file {} holds no Ed25519 key (PKCS#8, PEM)", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+    },
+}

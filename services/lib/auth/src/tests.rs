@@ -1,0 +1,100 @@
+//! What is signed is taken; everything else is refused.
+
+use std::time::Duration;
+
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use serde_json::{Value, json};
+
+use super::*;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+#[test]
+fn a_token_says_who_and_what() {
+    let signer = Signer::generate().expect("a key");
+    let token = signer.sign("ada", &[Permission::Read, Permission::Write], HOUR).expect("a token");
+    let caller = signer.verifier().verify(&token).expect("a valid token");
+    assert_eq!(caller.subject(), "ada");
+    assert_eq!(caller.require(Permission::Read), Ok(()));
+    assert_eq!(caller.require(Permission::Write), Ok(()));
+    assert_eq!(caller.require(Permission::Admin), Err(Forbidden { lacking: Permission::Admin }));
+}
+
+#[test]
+fn tokens_of_another_key_are_refused() {
+    let token = Signer::generate().expect("a key").sign("ada", &[Permission::Read], HOUR).expect("a token");
+    assert_eq!(Signer::generate().expect("a key").verifier().verify(&token), Err(AuthError::Invalid));
+}
+
+#[test]
+fn claims_are_checked() {
+    let key = DevelopmentKey::generate().expect("a key");
+    let verifier = Signer::new(&key).expect("a signer").verifier();
+    let sign = |claims: Value| {
+        let der = key.private_der().expect("a private half");
+        encode(&Header::new(Algorithm::EdDSA), &claims, &EncodingKey::from_ed_der(&der)).expect("a token")
+    };
+    let far = 4_000_000_000_u64;
+    let good = json!({"iss": ISSUER, "aud": AUDIENCE, "sub": "ada", "iat": 1, "exp": far, "scope": "read"});
+    assert!(verifier.verify(&sign(good.clone())).is_ok());
+    for (claim, value, error) in [
+        ("iss", json!("somebody"), AuthError::NotForUs),
+        ("aud", json!("something"), AuthError::NotForUs),
+        ("sub", json!(""), AuthError::Invalid),
+        ("sub", Value::Null, AuthError::Invalid),
+        ("exp", json!(1), AuthError::Expired),
+        ("exp", Value::Null, AuthError::Invalid),
+        ("nbf", json!(far), AuthError::NotYetValid),
+    ] {
+        let mut claims = good.clone();
+        claims[claim] = value;
+        assert_eq!(verifier.verify(&sign(claims.clone())), Err(error), "{claims}");
+    }
+}
+
+#[test]
+fn other_algorithms_are_refused() {
+    let key = DevelopmentKey::generate().expect("a key");
+    let verifier = Signer::new(&key).expect("a signer").verifier();
+    let claims =
+        json!({"iss": ISSUER, "aud": AUDIENCE, "sub": "ada", "iat": 1, "exp": 4_000_000_000_u64, "scope": "admin"});
+    // The public key as a shared secret: the confusion that a verifier open to HS256 falls for.
+    let confused = encode(&Header::new(Algorithm::HS256), &claims, &EncodingKey::from_secret(&key.public_bytes()))
+        .expect("a token");
+    assert_eq!(verifier.verify(&confused), Err(AuthError::Invalid));
+    let unsigned = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZGEifQ.";
+    for token in ["", "a.b.c", unsigned, &"x".repeat(MAX_TOKEN_BYTES)] {
+        assert_eq!(verifier.verify(token), Err(AuthError::Invalid), "{token}");
+    }
+    assert_eq!(verifier.verify(&"x".repeat(MAX_TOKEN_BYTES + 1)), Err(AuthError::TooLong));
+}
+
+#[test]
+fn the_key_file_is_made_once_and_is_private() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("key.pem");
+    let keys: Vec<_> = std::thread::scope(|scope| {
+        let makers: Vec<_> = (0..1)
+            .map(|_| scope.spawn(|| DevelopmentKey::read_or_create(&path).expect("a key").public_bytes()))
+            .collect();
+        makers.into_iter().map(|maker| maker.join().expect("no panic")).collect()
+    });
+    assert!(keys.iter().all(|key| *key == keys[0]), "all who start at once get one key");
+    assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 1, "nothing is left beside the key");
+    assert_eq!(DevelopmentKey::read(&path).expect("a key").public_bytes(), keys[0]);
+    assert_eq!(DevelopmentKey::read_or_create(&path).expect("a key").public_bytes(), keys[0]);
+    #[cfg(unix)]
+    assert_eq!(
+        std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&path).expect("a file").permissions()) & 0o777,
+        0o600
+    );
+    std::fs::write(&path, "nonsense").expect("written");
+    assert!(matches!(DevelopmentKey::read(&path), Err(KeyError::Malformed { .. })));
+}
+
+#[test]
+fn nothing_shows_the_private_half() {
+    let key = DevelopmentKey::generate().expect("a key");
+    let signer = Signer::new(&key).expect("a signer");
+    assert_eq!(format!("{key:?} {signer:?}"), "DevelopmentKey { .. } Signer { .. }");
+}
