@@ -1,0 +1,26 @@
+//! The tables of the capability owner, oldest first.
+
+use sea_orm_migration::prelude::*;
+
+use crate::changefeed::m20261123_000001_create_change_log;
+
+mod m20261123_000002_create_objective;
+mod m20261123_000003_create_capability;
+mod m20261123_000004_create_process;
+mod m20261123_000005_create_application;
+
+/// Migrates a database of the capability owner.
+pub(crate) struct CapabilityMigrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for CapabilityMigrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261123_000001_create_change_log::Migration),
+            Box::new(m20261123_000002_create_objective::Migration),
+            Box::new(m20261123_000003_create_capability::Migration),
+            Box::new(m20261123_000004_create_process::Migration),
+            Box::new(m20261123_000005_create_application::Migration),
+        ]
+    }
+}

@@ -1,0 +1,32 @@
+//! The tables of the initiative owner, oldest first.
+
+use sea_orm_migration::prelude::*;
+
+use crate::changefeed::m20261123_000001_create_change_log;
+
+mod m20261123_000002_create_initiative;
+mod m20261123_000003_create_capability_change;
+mod m20261123_000004_create_stakeholder;
+mod m20261123_000005_create_role_impact;
+mod m20261123_000006_create_benefit;
+mod m20261123_000007_create_benefit_share;
+mod m20261123_000008_create_measurement;
+
+/// Migrates a database of the initiative owner.
+pub(crate) struct InitiativeMigrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for InitiativeMigrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261123_000001_create_change_log::Migration),
+            Box::new(m20261123_000002_create_initiative::Migration),
+            Box::new(m20261123_000003_create_capability_change::Migration),
+            Box::new(m20261123_000004_create_stakeholder::Migration),
+            Box::new(m20261123_000005_create_role_impact::Migration),
+            Box::new(m20261123_000006_create_benefit::Migration),
+            Box::new(m20261123_000007_create_benefit_share::Migration),
+            Box::new(m20261123_000008_create_measurement::Migration),
+        ]
+    }
+}

@@ -1,0 +1,36 @@
+//! The tables of the workforce owner, oldest first.
+
+use sea_orm_migration::prelude::*;
+
+use crate::changefeed::m20261123_000001_create_change_log;
+
+mod m20261123_000002_create_org_unit;
+mod m20261123_000003_create_role;
+mod m20261123_000004_create_skill_requirement;
+mod m20261123_000005_create_position;
+mod m20261123_000006_create_worker;
+mod m20261123_000007_create_assignment;
+mod m20261123_000008_create_skill;
+mod m20261123_000009_create_skill_relation;
+mod m20261123_000010_create_skill_assertion;
+
+/// Migrates a database of the workforce owner.
+pub(crate) struct WorkforceMigrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for WorkforceMigrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261123_000001_create_change_log::Migration),
+            Box::new(m20261123_000002_create_org_unit::Migration),
+            Box::new(m20261123_000003_create_role::Migration),
+            Box::new(m20261123_000004_create_skill_requirement::Migration),
+            Box::new(m20261123_000005_create_position::Migration),
+            Box::new(m20261123_000006_create_worker::Migration),
+            Box::new(m20261123_000007_create_assignment::Migration),
+            Box::new(m20261123_000008_create_skill::Migration),
+            Box::new(m20261123_000009_create_skill_relation::Migration),
+            Box::new(m20261123_000010_create_skill_assertion::Migration),
+        ]
+    }
+}
