@@ -1,1 +1,3 @@
 //! Turns the data of outside systems into commands.
+
+pub mod source;

@@ -1,0 +1,4 @@
+//! Where data come from.
+
+pub mod decode;
+pub mod file;
