@@ -1,1 +1,46 @@
 //! The immutable, indexed snapshot of the whole organisation.
+//!
+//! A [`Graph`] holds every live record of every kind: columns by field, references resolved to places in the table they
+//! lead to, and the way back. One writer applies after-images to its working copy and publishes clones of it; a clone is
+//! cheap, shares all that did not change since, and never changes itself. Nothing here does I/O, reads a clock or draws
+//! a random number.
+//!
+//! # How it is built
+//! Each kind has a [`Table`]. Its rows stand in blocks of 256; a block holds one column for each field, and for each field of
+//! any kind that refers to this one, the sorted list of referrers. Root, groups, blocks and columns are each behind an
+//! `Arc`, so that a change copies a few small pieces and shares the rest.
+//!
+//! A reference to a record that is not there makes a placeholder: a row with an id that is not live. The record fills it
+//! when it comes; a retired record turns into one for as long as something refers to it. So references dangle and heal
+//! without anybody looking for them.
+
+mod bits;
+mod block;
+mod budget;
+mod chunks;
+mod column;
+mod filter;
+mod fold;
+mod graph;
+mod index;
+mod list;
+mod order;
+mod rows;
+mod schema;
+mod select;
+mod table;
+mod walk;
+mod write;
+
+pub use budget::{Budget, Exhausted};
+pub use filter::{Filter, MAX_FILTER_DEPTH, Quantifier, Test};
+pub use graph::{Dangling, Graph};
+pub use order::{Order, Position};
+pub use rows::{Rows, RowsIter};
+pub use select::{Page, Select, Source};
+pub use table::Table;
+pub use write::ApplyError;
+
+/// A place in the table of one kind. It means something only together with the [`Graph`] it was read from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Row(pub u32);

@@ -1,0 +1,103 @@
+//! Follows relations over several steps.
+
+use spil_proto::model::{Kind, Step};
+
+use crate::{Budget, Exhausted, Graph, Row, schema::KindSchema};
+
+/// Where a step leads from a kind; none if the step does not start there.
+pub(crate) fn destination(kind: Kind, step: Step) -> Option<Kind> {
+    match step {
+        Step::Forward { kind: from, field } if from == kind => Some(KindSchema::of(kind).reference(field)?.to),
+        Step::Forward { .. } => None,
+        Step::Inverse { kind: from, field } => (KindSchema::of(from).reference(field)?.to == kind).then_some(from),
+    }
+}
+
+impl Graph {
+    /// The records that one reaches from a record along some steps: each once, in the order of their ids. Steps that do not fit
+    /// together lead nowhere.
+    pub fn walk(&self, kind: Kind, row: Row, steps: &[Step]) -> Vec<Row> {
+        self.walk_within(kind, row, steps, &mut Budget::new(u64::MAX)).unwrap_or_default()
+    }
+
+    /// Like [`Graph::walk`], with a bound on how many records are looked at on the way.
+    ///
+    /// # Errors
+    /// If there are more.
+    pub fn walk_within(
+        &self,
+        kind: Kind,
+        row: Row,
+        steps: &[Step],
+        budget: &mut Budget,
+    ) -> Result<Vec<Row>, Exhausted> {
+        let mut at = kind;
+        let mut rows = vec![row];
+        for (number, step) in steps.iter().enumerate() {
+            let Some(next) = destination(at, *step) else { return Ok(Vec::new()) };
+            let mut reached = Vec::new();
+            for row in &rows {
+                let before = reached.len();
+                match *step {
+                    Step::Forward { field, .. } => reached.extend(self.targets(at, *row, field)),
+                    Step::Inverse { kind: from, field } => {
+                        let referrers = self.referrers(at, *row, from, field);
+                        // Before the copy: one list can be as long as the table.
+                        budget.spend(referrers.len() as u64)?;
+                        reached.extend(referrers);
+                        continue;
+                    }
+                }
+                budget.spend((reached.len() - before) as u64)?;
+            }
+            // What comes from one record is sorted and distinct already.
+            if rows.len() > 1 {
+                reached.sort_unstable();
+                reached.dedup();
+                if number + 1 == steps.len() {
+                    let table = self.table(next);
+                    reached.sort_by_cached_key(|row| table.id(*row));
+                }
+            }
+            rows = reached;
+            at = next;
+        }
+        Ok(rows)
+    }
+
+    /// Whether any record that one reaches along some steps passes a test. It stops at the first that does.
+    pub(crate) fn reaches(
+        &self,
+        kind: Kind,
+        row: Row,
+        steps: &[Step],
+        budget: &mut Budget,
+        test: &mut dyn FnMut(Row, &mut Budget) -> Result<bool, Exhausted>,
+    ) -> Result<bool, Exhausted> {
+        let Some((step, rest)) = steps.split_first() else { return test(row, budget) };
+        let Some(next) = destination(kind, *step) else { return Ok(false) };
+        let mut visit = |row: Row, budget: &mut Budget| {
+            budget.spend(1)?;
+            if rest.is_empty() { test(row, budget) } else { self.reaches(next, row, rest, budget, test) }
+        };
+        match *step {
+            Step::Forward { field, .. } => {
+                let (table, target) = (self.table(kind), self.table(next));
+                let one = table.target(row, field);
+                for row in one.iter().chain(table.targets(row, field)).copied().map(Row) {
+                    if target.is_live(row) && visit(row, budget)? {
+                        return Ok(true);
+                    }
+                }
+            }
+            Step::Inverse { kind: from, field } => {
+                for row in self.referrers(kind, row, from, field) {
+                    if visit(row, budget)? {
+                        return Ok(true);
+                    }
+                }
+            }
+        }
+        Ok(false)
+    }
+}
