@@ -1,1 +1,9 @@
 //! Follows the owners, holds the snapshot and serves GraphQL.
+//!
+//! [`follow`] reads the change feeds and publishes the graph in [`live`]; [`graphql`] answers requests from it; [`http`] is the
+//! front door.
+
+pub mod follow;
+pub mod graphql;
+pub mod http;
+pub mod live;

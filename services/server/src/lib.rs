@@ -1,1 +1,7 @@
-//! The binary: runs any set of roles in one process.
+//! Runs any set of the roles of Spil in one process.
+
+pub mod command;
+pub mod config;
+pub mod demo;
+mod in_process;
+pub mod process;

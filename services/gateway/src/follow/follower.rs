@@ -1,0 +1,243 @@
+//! Reads one owner: a snapshot, then the changes after it, for ever.
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use spil_proto::{
+    changefeed::v1::{Cursor, Revision, SnapshotRequest, WatchRequest},
+    model::Kind,
+    owner::OwnerClient,
+};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tonic::{Code, Status as GrpcStatus};
+
+use super::{FeedToken, FeedTokenError, backoff::Backoff, publisher::Event};
+use crate::live::{Live, Status};
+
+/// How long a stream may be silent. An owner says something every second when nothing happens.
+const SILENCE: Duration = Duration::from_secs(15);
+/// How often the checksums of the owner are compared with those of the graph.
+const COMPARE_EVERY: Duration = Duration::from_secs(15 * 60);
+
+/// Why a follower has to start again.
+#[derive(Debug, thiserror::Error)]
+enum Interrupted {
+    #[error("no token")]
+    Token(#[from] FeedTokenError),
+    #[error("the owner answers {}: {}", .0.code(), .0.message())]
+    Owner(#[from] GrpcStatus),
+    #[error("the stream ended before the snapshot was whole")]
+    CutOff,
+    #[error("the owner was silent for too long")]
+    Silent,
+    #[error("the revisions have a gap: after {after} came {came}")]
+    Gap { after: u64, came: u64 },
+    #[error("the checksum of the kind {kind:?} differs from the owner's at the same revision")]
+    Digest { kind: Kind },
+    #[error("the publisher has ended")]
+    Ended,
+}
+
+impl Interrupted {
+    /// Whether the place in the log is lost, so that everything has to be read anew.
+    fn loses_place(&self) -> bool {
+        match self {
+            Interrupted::Owner(status) => status.code() == Code::OutOfRange,
+            Interrupted::Gap { .. } | Interrupted::Digest { .. } => true,
+            _ => false,
+        }
+    }
+}
+
+pub(super) struct Follower {
+    client: OwnerClient,
+    token: Arc<dyn FeedToken>,
+    refill: Arc<Semaphore>,
+    sender: mpsc::Sender<Event>,
+    status: Arc<Status>,
+    live: Arc<Live>,
+    /// The place up to which everything was handed to the publisher.
+    cursor: Option<Cursor>,
+    backoff: Backoff,
+}
+
+impl Follower {
+    pub(super) fn new(
+        client: OwnerClient,
+        token: Arc<dyn FeedToken>,
+        refill: Arc<Semaphore>,
+        sender: mpsc::Sender<Event>,
+        status: Arc<Status>,
+        live: Arc<Live>,
+    ) -> Self {
+        Self { client, token, refill, sender, status, live, cursor: None, backoff: Backoff::default() }
+    }
+
+    pub(super) async fn run(mut self) {
+        let owner = self.client.owner().name();
+        loop {
+            let Err(reason) = self.follow().await;
+            if matches!(reason, Interrupted::Ended) {
+                return;
+            }
+            if reason.loses_place() {
+                self.cursor = None;
+            }
+            let pause = self.backoff.next(rand::random());
+            tracing::warn!(owner, %reason, pause_ms = pause.as_millis(), "following was interrupted");
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    async fn follow(&mut self) -> Result<std::convert::Infallible, Interrupted> {
+        let cursor = match self.cursor.clone() {
+            Some(cursor) => cursor,
+            None => self.refill().await?,
+        };
+        self.watch(cursor).await
+    }
+
+    /// Reads everything. Until it is whole, the graph that answers does not show any of it.
+    async fn refill(&mut self) -> Result<Cursor, Interrupted> {
+        let owner = self.client.owner();
+        let refill = Arc::clone(&self.refill);
+        let _permit = refill.acquire().await.map_err(|_| Interrupted::Ended)?;
+        let token = self.token.feed_token()?;
+        let mut stream = self.client.snapshot(&token, SnapshotRequest { kinds: Vec::new() }).await?;
+        self.send(Event::RefillBegun(owner)).await?;
+        let mut cursor = None;
+        loop {
+            let part = tokio::time::timeout(SILENCE, stream.message()).await.map_err(|_| Interrupted::Silent)??;
+            let part = part.ok_or(Interrupted::CutOff)?;
+            self.heard(None);
+            if let Some(start) = part.cursor {
+                tracing::info!(
+                    owner = owner.name(),
+                    revision = start.revision,
+                    records = part.total,
+                    "reading everything"
+                );
+                cursor = Some(start);
+            }
+            self.send(Event::RefillPart(part.records)).await?;
+            if part.complete {
+                break;
+            }
+        }
+        let cursor = cursor.ok_or(Interrupted::CutOff)?;
+        // The permit is held until the publisher is done with it, so that the next owner starts from the finished graph.
+        let (done, is_done) = oneshot::channel();
+        self.send(Event::RefillDone(owner, cursor.clone(), done)).await?;
+        is_done.await.map_err(|_| Interrupted::Ended)?;
+        self.status.update(|status| {
+            status.resyncs += 1;
+            status.head_revision = status.head_revision.max(cursor.revision);
+        });
+        self.cursor = Some(cursor.clone());
+        Ok(cursor)
+    }
+
+    /// Reads changes, until something interrupts it.
+    async fn watch(&mut self, after: Cursor) -> Result<std::convert::Infallible, Interrupted> {
+        let token = self.token.feed_token()?;
+        let mut stream = self.client.watch(&token, WatchRequest { after: Some(after.clone()) }).await?;
+        let mut at = after;
+        let mut compare = tokio::time::interval_at(tokio::time::Instant::now() + COMPARE_EVERY, COMPARE_EVERY);
+        compare.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            let message = tokio::select! {
+                message = tokio::time::timeout(SILENCE, stream.message()) => message.map_err(|_| Interrupted::Silent)??,
+                _ = compare.tick() => {
+                    self.compare(&token).await?;
+                    continue;
+                }
+            };
+            let message = message.ok_or(Interrupted::CutOff)?;
+            if let Some(last) = message.revisions.last().map(|revision| revision.revision) {
+                check_order(at.revision, &message.revisions)?;
+                at.revision = last;
+                self.send(Event::Changed(self.client.owner(), at.clone(), message.revisions)).await?;
+                self.cursor = Some(at.clone());
+            }
+            self.heard(message.head.map(|head| head.revision));
+            self.backoff.reset();
+        }
+    }
+
+    /// Compares the checksums, where the owner stands at the very revision that the graph shows; under a stream of
+    /// writes that does not happen, and the next time will do.
+    async fn compare(&mut self, token: &str) -> Result<(), Interrupted> {
+        let digest = self.client.digest(token).await?;
+        let published = self.live.load();
+        if published.owner(self.client.owner()).cursor != digest.cursor {
+            return Ok(());
+        }
+        for theirs in digest.kinds {
+            let Some(kind) = Kind::from_number(theirs.kind) else { continue };
+            let (count, checksum) = published.graph.digest(kind);
+            if (count, checksum.to_be_bytes().as_slice()) != (theirs.count, theirs.checksum.as_slice()) {
+                tracing::error!(
+                    kind = kind.info().name,
+                    count,
+                    theirs = theirs.count,
+                    "the graph differs from its owner"
+                );
+                self.status.update(|status| status.digest_mismatches += 1);
+                return Err(Interrupted::Digest { kind });
+            }
+        }
+        Ok(())
+    }
+
+    fn heard(&self, head: Option<u64>) {
+        let now =
+            SystemTime::now().duration_since(UNIX_EPOCH).ok().and_then(|since| i64::try_from(since.as_micros()).ok());
+        self.status.update(|status| {
+            status.heard_at = now.or(status.heard_at);
+            status.head_revision = head.unwrap_or(status.head_revision);
+        });
+    }
+
+    async fn send(&self, event: Event) -> Result<(), Interrupted> {
+        self.sender.send(event).await.map_err(|_| Interrupted::Ended)
+    }
+}
+
+/// Each revision must be the one after the one before; else something was lost on the way.
+fn check_order(mut after: u64, revisions: &[Revision]) -> Result<(), Interrupted> {
+    for revision in revisions {
+        if revision.revision != after + 1 {
+            return Err(Interrupted::Gap { after, came: revision.revision });
+        }
+        after = revision.revision;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gap_is_seen() {
+        let revisions = |numbers: &[u64]| {
+            numbers.iter().map(|revision| Revision { revision: *revision, ..Default::default() }).collect::<Vec<_>>()
+        };
+        assert!(check_order(4, &revisions(&[5, 6, 7])).is_ok());
+        assert!(check_order(4, &[]).is_ok());
+        for numbers in [&[6][..], &[4], &[5, 7], &[5, 5]] {
+            let error = check_order(4, &revisions(numbers)).expect_err("a gap");
+            assert!(error.loses_place(), "{error}");
+        }
+    }
+
+    #[test]
+    fn only_a_lost_place_is_read_anew() {
+        assert!(Interrupted::Owner(GrpcStatus::out_of_range("trimmed")).loses_place());
+        for reason in [Interrupted::Owner(GrpcStatus::unavailable("down")), Interrupted::CutOff, Interrupted::Silent] {
+            assert!(!reason.loses_place(), "{reason}");
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The one writer of the graph.
+
+use std::time::{Duration, Instant};
+
+use spil_graph::Graph;
+use spil_proto::{
+    changefeed::v1::{Cursor, Record, Revision},
+    model::Owner,
+};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::live::{Live, Published, PublishedOwner};
+
+/// How long changes are gathered before they are published together.
+const COALESCE: Duration = Duration::from_millis(3);
+
+/// What followers tell the publisher.
+pub(super) enum Event {
+    /// An owner is being read anew. What was read before of a refill that was broken off is forgotten.
+    RefillBegun(Owner),
+    /// Some records of the owner that is being read anew.
+    RefillPart(Vec<Record>),
+    /// The owner was read whole, as of a place in its log.
+    RefillDone(Owner, Cursor, oneshot::Sender<()>),
+    /// An owner changed, up to a place in its log.
+    Changed(Owner, Cursor, Vec<Revision>),
+}
+
+/// The graph under the publisher's hands.
+struct Workbench<'a> {
+    live: &'a Live,
+    /// What was published last, and the changes since.
+    graph: Graph,
+    owners: [PublishedOwner; 3],
+    /// The graph in which an owner is being read anew; changes of the others go into both.
+    refill: Option<(Owner, Graph)>,
+    /// Since when something is unpublished.
+    dirty: Option<Instant>,
+}
+
+/// Takes events until the followers are gone. Runs on a thread of its own, since loading is work.
+pub(super) fn run(live: &Live, mut events: mpsc::Receiver<Event>) {
+    let published = live.load();
+    let mut bench =
+        Workbench { live, graph: published.graph.clone(), owners: published.owners.clone(), refill: None, dirty: None };
+    while let Some(event) = events.blocking_recv() {
+        bench.take(event);
+        // Whatever else is there already is taken along, but nobody waits longer than a few milliseconds.
+        while bench.dirty.is_some_and(|since| since.elapsed() < COALESCE) {
+            match events.try_recv() {
+                Ok(event) => bench.take(event),
+                Err(_) => break,
+            }
+        }
+        bench.publish();
+    }
+}
+
+impl Workbench<'_> {
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::RefillBegun(owner) => {
+                let mut graph = self.graph.clone();
+                graph.clear(owner);
+                self.refill = Some((owner, graph));
+            }
+            Event::RefillPart(records) => {
+                if let Some((_, graph)) = &mut self.refill {
+                    records.iter().for_each(|record| apply(graph, record));
+                }
+            }
+            Event::RefillDone(owner, cursor, done) => {
+                if let Some((_, graph)) = self.refill.take() {
+                    self.graph = graph;
+                    self.stands(owner, cursor);
+                    self.publish();
+                }
+                // If the follower has gone meanwhile, nobody waits.
+                let _ = done.send(());
+            }
+            Event::Changed(owner, cursor, revisions) => {
+                for change in revisions.iter().flat_map(|revision| &revision.changes) {
+                    let Some(record) = &change.record else { continue };
+                    apply(&mut self.graph, record);
+                    if let Some((refilled, graph)) = &mut self.refill
+                        && *refilled != owner
+                    {
+                        apply(graph, record);
+                    }
+                }
+                self.stands(owner, cursor);
+            }
+        }
+    }
+
+    fn stands(&mut self, owner: Owner, cursor: Cursor) {
+        for known in &mut self.owners {
+            if known.owner == owner {
+                known.cursor = Some(cursor.clone());
+            }
+        }
+        self.dirty.get_or_insert_with(Instant::now);
+    }
+
+    fn publish(&mut self) {
+        if self.dirty.take().is_some() {
+            self.live.publish(Published { graph: self.graph.clone(), owners: self.owners.clone() });
+        }
+    }
+}
+
+/// A record that this version can not read is left out and told of; the rest of the graph is right.
+fn apply(graph: &mut Graph, record: &Record) {
+    if let Err(error) = graph.apply(record) {
+        tracing::error!(%error, "a record was left out of the graph");
+    }
+}

@@ -1,0 +1,246 @@
+//! Puts the variables of a request into the slots of a plan, and reads what comes of it.
+
+mod filter;
+mod input;
+
+use apollo_compiler::{
+    Name,
+    ast::Value as Ast,
+    response::{JsonMap, JsonValue, serde_json_bytes::ByteString},
+};
+use spil_graph::{Filter, Order, Position};
+use spil_proto::model::Kind;
+use uuid::Uuid;
+
+use super::{
+    cursor,
+    error::{Code, GraphqlError},
+    global_id,
+    limits::{DEFAULT_PAGE, MAX_PAGE},
+    plan::{Plan, Purpose, Slot, Verb},
+    schema,
+};
+pub(super) use input::Write;
+
+/// The arguments of a field, read.
+pub(super) enum Bound {
+    Node(Option<(Kind, Uuid)>),
+    Nodes(Vec<Option<(Kind, Uuid)>>),
+    Get(Get),
+    List(Box<List>),
+    /// A language tag.
+    LocalName(Option<String>),
+    Mutation(Box<Write>),
+}
+
+/// How a record is looked up.
+pub(super) enum Get {
+    Id(Option<Uuid>),
+    Key(String),
+    ExternalId { system: String, id: String },
+}
+
+/// Which records of a list are wanted.
+pub(super) struct List {
+    pub(super) filter: Option<Filter>,
+    pub(super) order: Vec<Order>,
+    pub(super) first: Option<usize>,
+    pub(super) last: Option<usize>,
+    pub(super) after: Option<Position>,
+    pub(super) before: Option<Position>,
+}
+
+/// Reads the arguments of every slot.
+///
+/// # Errors
+/// If a value can not be used; the path of the error leads to the field, then to the argument.
+pub(super) fn bind(plan: &Plan, variables: &JsonMap) -> Result<Vec<Bound>, GraphqlError> {
+    plan.slots
+        .iter()
+        .map(|slot| {
+            let arguments = Arguments { values: values(slot, variables), slot };
+            arguments.read()
+        })
+        .collect()
+}
+
+/// What was wrong with a value, and where in the argument.
+pub(super) struct Fault {
+    code: Code,
+    message: String,
+    /// From the inside out.
+    path: Vec<String>,
+}
+
+impl Fault {
+    fn new(message: impl Into<String>) -> Self {
+        Self { code: Code::BadInput, message: message.into(), path: Vec::new() }
+    }
+
+    fn within(mut self, name: impl Into<String>) -> Self {
+        self.path.push(name.into());
+        self
+    }
+}
+
+/// The arguments of one slot with the variables put in.
+struct Arguments<'a> {
+    slot: &'a Slot,
+    values: JsonMap,
+}
+
+impl Arguments<'_> {
+    fn read(&self) -> Result<Bound, GraphqlError> {
+        let bound = match self.slot.purpose {
+            Purpose::Node => self.id("id").map(Bound::Node),
+            Purpose::Nodes => self.ids().map(Bound::Nodes),
+            Purpose::Get(kind) => self.get(kind).map(Bound::Get),
+            Purpose::List(kind) => self.list(kind).map(|list| Bound::List(Box::new(list))),
+            Purpose::LocalName => Ok(Bound::LocalName(self.text("language").map(str::to_owned))),
+            Purpose::Mutation(kind, verb) => self.mutation(kind, verb).map(|write| Bound::Mutation(Box::new(write))),
+        };
+        bound.map_err(|fault| {
+            let path = self.slot.path.iter().map(ToString::to_string).chain(fault.path.into_iter().rev());
+            GraphqlError::new(fault.code, fault.message).at(path)
+        })
+    }
+
+    fn text(&self, name: &str) -> Option<&str> {
+        self.values.get(name).and_then(JsonValue::as_str)
+    }
+
+    fn id(&self, name: &str) -> Result<Option<(Kind, Uuid)>, Fault> {
+        Ok(self.text(name).and_then(global_id::decode))
+    }
+
+    fn ids(&self) -> Result<Vec<Option<(Kind, Uuid)>>, Fault> {
+        let ids = self.values.get("ids").and_then(JsonValue::as_array).map(Vec::as_slice).unwrap_or_default();
+        if ids.len() > MAX_PAGE {
+            return Err(Fault {
+                code: Code::PageTooLarge,
+                message: format!("at most {MAX_PAGE} ids in one call"),
+                path: Vec::new(),
+            }
+            .within("ids"));
+        }
+        Ok(ids.iter().map(|id| id.as_str().and_then(global_id::decode)).collect())
+    }
+
+    fn get(&self, kind: Kind) -> Result<Get, Fault> {
+        let external = self.values.get("externalId").and_then(JsonValue::as_object);
+        match (self.text("id"), self.text("key"), external) {
+            (Some(id), None, None) => {
+                Ok(Get::Id(global_id::decode(id).and_then(|(found, id)| (found == kind).then_some(id))))
+            }
+            (None, Some(key), None) => Ok(Get::Key(key.to_owned())),
+            (None, None, Some(external)) => {
+                let part = |name: &str| external.get(name).and_then(JsonValue::as_str).unwrap_or_default().to_owned();
+                Ok(Get::ExternalId { system: part("system"), id: part("id") })
+            }
+            _ => Err(Fault::new("give exactly one of `id`, `key` and `externalId`")),
+        }
+    }
+
+    fn list(&self, kind: Kind) -> Result<List, Fault> {
+        let filter = match self.values.get("filter") {
+            None | Some(JsonValue::Null) => None,
+            Some(value) => Some(filter::read(kind, value).map_err(|fault| fault.within("filter"))?),
+        };
+        let order = self.order(kind).map_err(|fault| fault.within("orderBy"))?;
+        let (mut first, last) = (self.count("first")?, self.count("last")?);
+        if first.is_none() && last.is_none() {
+            first = Some(DEFAULT_PAGE);
+        }
+        let position = |name: &str| match self.text(name) {
+            None => Ok(None),
+            Some(text) => match cursor::decode(text, kind, &order) {
+                Some(position) => Ok(Some(position)),
+                None => Err(Fault::new("this is no cursor of this list in this order").within(name)),
+            },
+        };
+        let (after, before) = (position("after")?, position("before")?);
+        Ok(List { filter, order, first, last, after, before })
+    }
+
+    fn count(&self, name: &str) -> Result<Option<usize>, Fault> {
+        let Some(value) = self.values.get(name).and_then(JsonValue::as_i64) else { return Ok(None) };
+        match usize::try_from(value) {
+            Err(_) => Err(Fault::new(format!("`{name}` is less than 0")).within(name)),
+            Ok(count) if count > MAX_PAGE => Err(Fault {
+                code: Code::PageTooLarge,
+                message: format!("`{name}` is more than {MAX_PAGE}; ask for more pages instead"),
+                path: Vec::new(),
+            }
+            .within(name)),
+            Ok(count) => Ok(Some(count)),
+        }
+    }
+
+    fn order(&self, kind: Kind) -> Result<Vec<Order>, Fault> {
+        let items = match self.values.get("orderBy") {
+            None | Some(JsonValue::Null) => return Ok(Vec::new()),
+            Some(JsonValue::Array(items)) => items.as_slice(),
+            // A single value stands for a list of one.
+            Some(item) => std::slice::from_ref(item),
+        };
+        if items.len() > MAX_ORDERS {
+            return Err(Fault::new(format!("at most {MAX_ORDERS} fields to order by")));
+        }
+        items
+            .iter()
+            .map(|item| {
+                let part = |name: &str| item.get(name).and_then(JsonValue::as_str);
+                let field = part("field")
+                    .and_then(|name| schema::order_field(kind.info(), name))
+                    .ok_or_else(|| Fault::new("no field to order by"))?;
+                Ok(Order { field: field.index, descending: part("direction") == Some("DESC") })
+            })
+            .collect()
+    }
+
+    fn mutation(&self, kind: Kind, verb: Verb) -> Result<Write, Fault> {
+        let input =
+            self.values.get("input").and_then(JsonValue::as_object).ok_or_else(|| Fault::new("`input` is needed"))?;
+        input::read(kind, verb, input).map_err(|fault| fault.within("input"))
+    }
+}
+
+/// The most fields that a list can be ordered by.
+const MAX_ORDERS: usize = 8;
+
+/// The arguments of a slot as JSON, with the variables put in. An argument whose variable has no value is left out.
+fn values(slot: &Slot, variables: &JsonMap) -> JsonMap {
+    slot.arguments
+        .iter()
+        .filter_map(|argument| Some((byte_string(&argument.name), json(&argument.value, variables)?)))
+        .collect()
+}
+
+fn byte_string(name: &Name) -> ByteString {
+    ByteString::from(name.as_str().to_owned())
+}
+
+/// A value of the document as JSON; `None` if it is a variable without a value.
+fn json(value: &Ast, variables: &JsonMap) -> Option<JsonValue> {
+    Some(match value {
+        Ast::Null => JsonValue::Null,
+        Ast::Enum(name) => JsonValue::String(byte_string(name)),
+        Ast::Variable(name) => variables.get(name.as_str())?.clone(),
+        Ast::String(text) => JsonValue::String(text.clone().into()),
+        Ast::Int(number) => {
+            number.try_to_i32().map_or_else(|_| float(number.as_str()), |number| JsonValue::from(i64::from(number)))
+        }
+        Ast::Float(number) => float(number.as_str()),
+        Ast::Boolean(value) => JsonValue::Bool(*value),
+        Ast::List(items) => {
+            JsonValue::Array(items.iter().map(|item| json(item, variables).unwrap_or(JsonValue::Null)).collect())
+        }
+        Ast::Object(fields) => JsonValue::Object(
+            fields.iter().filter_map(|(name, value)| Some((byte_string(name), json(value, variables)?))).collect(),
+        ),
+    })
+}
+
+fn float(text: &str) -> JsonValue {
+    text.parse::<f64>().map_or(JsonValue::Null, JsonValue::from)
+}

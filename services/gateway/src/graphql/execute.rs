@@ -1,0 +1,185 @@
+//! Runs the plan of a query: walks the graph and writes the answer as JSON, without anything in between.
+
+mod list;
+mod record;
+mod snapshot;
+mod text;
+
+use apollo_compiler::response::JsonMap;
+use spil_graph::{Budget, Exhausted, Graph};
+use spil_proto::model::Kind;
+use uuid::Uuid;
+
+use super::{
+    bind::{Bound, Get},
+    error::{Code, GraphqlError},
+    plan::{Item, NodeItems, Place, QueryField, RecordField},
+};
+use crate::live::Published;
+pub(super) use text::string;
+
+/// Writes one answer.
+pub(super) struct Writer<'a> {
+    pub(super) graph: &'a Graph,
+    published: &'a Published,
+    bound: &'a [Bound],
+    budget: Budget,
+    pub(super) out: Vec<u8>,
+    /// A record that is shown though it is retired, and since when it is.
+    pub(super) retired: Option<(Place, i64)>,
+}
+
+/// Why an answer was not written to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Halt {
+    /// It costs more than one request may.
+    TooCostly,
+    /// The plan and its arguments do not belong together: a fault of ours.
+    Mismatch,
+}
+
+impl From<Exhausted> for Halt {
+    fn from(_: Exhausted) -> Self {
+        Halt::TooCostly
+    }
+}
+
+impl From<Halt> for GraphqlError {
+    fn from(halt: Halt) -> Self {
+        match halt {
+            Halt::TooCostly => GraphqlError::new(
+                Code::TooCostly,
+                "the answer needs more work than one request may cause; ask for smaller pages or for less at once",
+            ),
+            Halt::Mismatch => GraphqlError::new(Code::Internal, "the answer could not be written"),
+        }
+    }
+}
+
+impl<'a> Writer<'a> {
+    /// A writer that may do so much work.
+    pub(super) fn new(published: &'a Published, bound: &'a [Bound], cost: u64) -> Self {
+        Self::over(&published.graph, published, bound, cost)
+    }
+
+    /// A writer over another graph than the published one.
+    pub(super) fn over(graph: &'a Graph, published: &'a Published, bound: &'a [Bound], cost: u64) -> Self {
+        Self { graph, published, bound, budget: Budget::new(cost), out: Vec::with_capacity(4096), retired: None }
+    }
+
+    /// What was written so far, to be gone on with.
+    pub(super) fn out_mut(&mut self) -> &mut Vec<u8> {
+        &mut self.out
+    }
+
+    /// What was written.
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        self.out
+    }
+
+    /// Writes the fields of a query as one object.
+    pub(super) fn query(&mut self, items: &[Item<QueryField>], introspection: Option<&JsonMap>) -> Result<(), Halt> {
+        self.object(items, |this, item| {
+            match &item.what {
+                QueryField::TypeName => this.raw("\"Query\""),
+                QueryField::Introspection => {
+                    match introspection
+                        .and_then(|data| data.get(item.name()))
+                        .and_then(|value| serde_json::to_vec(value).ok())
+                    {
+                        Some(json) => this.out.extend_from_slice(&json),
+                        None => this.raw("null"),
+                    }
+                }
+                QueryField::Node { slot, by_kind } => {
+                    let Bound::Node(id) = this.bound(*slot)? else { return Err(Halt::Mismatch) };
+                    this.node(*id, by_kind)?;
+                }
+                QueryField::Nodes { slot, by_kind } => {
+                    let Bound::Nodes(ids) = this.bound(*slot)? else { return Err(Halt::Mismatch) };
+                    this.array(ids, |this, id| this.node(*id, by_kind))?;
+                }
+                QueryField::Get { slot, kind, items } => {
+                    let Bound::Get(get) = this.bound(*slot)? else { return Err(Halt::Mismatch) };
+                    let table = this.graph.table(*kind);
+                    let row = match get {
+                        Get::Id(id) => id.and_then(|id| table.row_of(id)),
+                        Get::Key(key) => table.row_of_key(key),
+                        Get::ExternalId { system, id } => table.row_of_external_id(system, id),
+                    };
+                    match row {
+                        Some(row) => this.record(Place { kind: *kind, row }, items)?,
+                        None => this.raw("null"),
+                    }
+                }
+                QueryField::List(list) => this.list(list, None)?,
+                QueryField::Snapshot(items) => this.snapshot(items)?,
+            }
+            Ok(())
+        })
+    }
+
+    fn node(&mut self, id: Option<(Kind, Uuid)>, by_kind: &NodeItems) -> Result<(), Halt> {
+        let place = id.and_then(|(kind, id)| Some(Place { kind, row: self.graph.table(kind).row_of(id)? }));
+        match place.and_then(|place| Some((place, by_kind.get(&place.kind)?))) {
+            Some((place, items)) => self.record(place, items),
+            None => {
+                self.raw("null");
+                Ok(())
+            }
+        }
+    }
+
+    /// The arguments in a slot.
+    fn bound(&self, slot: usize) -> Result<&'a Bound, Halt> {
+        self.bound.get(slot).ok_or(Halt::Mismatch)
+    }
+
+    pub(super) fn raw(&mut self, text: &str) {
+        self.out.extend_from_slice(text.as_bytes());
+    }
+
+    /// Writes an object: a key and a value for each item. Every value costs one.
+    pub(super) fn object<T>(
+        &mut self,
+        items: &[Item<T>],
+        mut write: impl FnMut(&mut Self, &Item<T>) -> Result<(), Halt>,
+    ) -> Result<(), Halt> {
+        self.budget.spend(items.len() as u64)?;
+        let mut separator = b'{';
+        for item in items {
+            self.out.push(separator);
+            separator = b',';
+            self.raw(&item.key);
+            write(self, item)?;
+        }
+        if items.is_empty() {
+            self.out.push(b'{');
+        }
+        self.out.push(b'}');
+        Ok(())
+    }
+
+    /// Writes an array.
+    pub(super) fn array<T>(
+        &mut self,
+        items: &[T],
+        mut write: impl FnMut(&mut Self, &T) -> Result<(), Halt>,
+    ) -> Result<(), Halt> {
+        self.budget.spend(items.len() as u64)?;
+        self.out.push(b'[');
+        for (at, item) in items.iter().enumerate() {
+            if at > 0 {
+                self.out.push(b',');
+            }
+            write(self, item)?;
+        }
+        self.out.push(b']');
+        Ok(())
+    }
+
+    /// Writes a record that is in the graph.
+    pub(super) fn record(&mut self, place: Place, items: &[Item<RecordField>]) -> Result<(), Halt> {
+        self.object(items, |this, item| this.record_field(place, &item.what))
+    }
+}

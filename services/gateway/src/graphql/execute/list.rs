@@ -1,0 +1,114 @@
+//! Lists of records, a page at a time.
+
+use spil_graph::{Order, Page, Row, Select, Source};
+use spil_proto::model::{Kind, Step};
+
+use super::{Halt, Writer};
+use crate::graphql::{
+    bind::{Bound, List},
+    cursor,
+    plan::{ConnectionField, EdgeField, Item, ListField, PageInfoField, Place},
+};
+
+impl Writer<'_> {
+    /// Writes a page of a list: of all records of a kind, or of those that a record leads to.
+    pub(super) fn list(&mut self, list: &ListField, from: Option<Place>) -> Result<(), Halt> {
+        let Bound::List(bound) = self.bound(list.slot)? else { return Err(Halt::Mismatch) };
+        let page = self.page(list, bound, from)?;
+        self.object(&list.items, |this, item| {
+            match &item.what {
+                ConnectionField::TypeName => {
+                    this.out.push(b'"');
+                    this.raw(list.to.info().name);
+                    this.raw("Connection\"");
+                }
+                ConnectionField::TotalCount => {
+                    let total = page.total.unwrap_or(page.rows.len());
+                    this.raw(&total.to_string());
+                }
+                ConnectionField::Nodes(items) => {
+                    this.array(&page.rows, |this, row| this.record(Place { kind: list.to, row: *row }, items))?;
+                }
+                ConnectionField::Edges(items) => {
+                    this.array(&page.rows, |this, row| this.edge(items, list.to, *row, &bound.order))?
+                }
+                ConnectionField::PageInfo(items) => this.page_info(items, list.to, &page, &bound.order)?,
+            }
+            Ok(())
+        })
+    }
+
+    fn page(&mut self, list: &ListField, bound: &List, from: Option<Place>) -> Result<Page, Halt> {
+        let source = match (from, list.steps.as_slice()) {
+            (None, _) => Source::All,
+            (Some(place), [Step::Inverse { field, .. }]) => {
+                Source::Referrers { to: place.kind, row: place.row, field: *field }
+            }
+            (Some(place), [Step::Forward { field, .. }]) => {
+                Source::References { from: place.kind, row: place.row, field: *field }
+            }
+            (Some(place), steps) => Source::Walk { from: place.kind, row: place.row, steps },
+        };
+        let select = Select {
+            kind: list.to,
+            source,
+            filter: bound.filter.as_ref(),
+            order: &bound.order,
+            first: bound.first,
+            last: bound.last,
+            after: bound.after.as_ref(),
+            before: bound.before.as_ref(),
+            want_total: list.want_total,
+        };
+        Ok(self.graph.select(&select, &mut self.budget)?)
+    }
+
+    fn edge(&mut self, items: &[Item<EdgeField>], kind: Kind, row: Row, order: &[Order]) -> Result<(), Halt> {
+        self.object(items, |this, item| {
+            match &item.what {
+                EdgeField::TypeName => {
+                    this.out.push(b'"');
+                    this.raw(kind.info().name);
+                    this.raw("Edge\"");
+                }
+                EdgeField::Node(items) => this.record(Place { kind, row }, items)?,
+                EdgeField::Cursor => this.cursor(kind, row, order),
+            }
+            Ok(())
+        })
+    }
+
+    fn page_info(
+        &mut self,
+        items: &[Item<PageInfoField>],
+        kind: Kind,
+        page: &Page,
+        order: &[Order],
+    ) -> Result<(), Halt> {
+        self.object(items, |this, item| {
+            let flag = |flag: bool| if flag { "true" } else { "false" };
+            match item.what {
+                PageInfoField::TypeName => this.raw("\"PageInfo\""),
+                PageInfoField::HasNext => this.raw(flag(page.has_next)),
+                PageInfoField::HasPrevious => this.raw(flag(page.has_previous)),
+                PageInfoField::Start => this.end(kind, page.rows.first().copied(), order),
+                PageInfoField::End => this.end(kind, page.rows.last().copied(), order),
+            }
+            Ok(())
+        })
+    }
+
+    fn end(&mut self, kind: Kind, row: Option<Row>, order: &[Order]) {
+        match row {
+            Some(row) => self.cursor(kind, row, order),
+            None => self.raw("null"),
+        }
+    }
+
+    fn cursor(&mut self, kind: Kind, row: Row, order: &[Order]) {
+        let position = self.graph.position(kind, row, order);
+        self.out.push(b'"');
+        self.raw(&cursor::encode(&position, order));
+        self.out.push(b'"');
+    }
+}

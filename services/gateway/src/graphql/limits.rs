@@ -1,0 +1,125 @@
+//! What one request may ask for, checked before anything else is done with a document.
+
+use std::collections::HashMap;
+
+use apollo_compiler::ast::{Definition, Document, Selection};
+
+use super::error::{Code, GraphqlError};
+
+/// The bounds of one request.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// The most bytes of a document.
+    pub document_bytes: usize,
+    /// The most tokens of a document.
+    pub tokens: usize,
+    /// The deepest nesting of fields, fragments written out.
+    pub depth: usize,
+    /// The most fields of a document, fragments written out; aliases count.
+    pub fields: usize,
+    /// The most work of one request: each value written and each record looked at counts as one.
+    pub cost: u64,
+    /// The most mutations of one request.
+    pub mutations: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { document_bytes: 128 << 10, tokens: 20_000, depth: 20, fields: 5_000, cost: 2_000_000, mutations: 100 }
+    }
+}
+
+/// The most records of one page.
+pub const MAX_PAGE: usize = 1000;
+/// The records of a page where the document does not say.
+pub const DEFAULT_PAGE: usize = 100;
+
+/// How large a selection is with its fragments written out.
+#[derive(Clone, Copy, Default)]
+struct Extent {
+    fields: usize,
+    depth: usize,
+}
+
+/// Checks a document against the bounds in time linear in its length: the extent of each fragment is found once, so that
+/// fragments which double each other cost nothing before they are refused.
+///
+/// # Errors
+/// If the document is too deep or too large, or its fragments form a cycle.
+pub(super) fn check(document: &Document, limits: &Limits) -> Result<(), GraphqlError> {
+    let mut fragments = HashMap::new();
+    for definition in &document.definitions {
+        if let Definition::FragmentDefinition(fragment) = definition {
+            fragments.insert(fragment.name.as_str(), fragment.selection_set.as_slice());
+        }
+    }
+    let mut measure = Measure { fragments, known: HashMap::new() };
+    for definition in &document.definitions {
+        let selections = match definition {
+            Definition::OperationDefinition(operation) => &operation.selection_set,
+            Definition::FragmentDefinition(fragment) => &fragment.selection_set,
+            _ => continue,
+        };
+        let extent = measure.selections(selections)?;
+        if extent.depth > limits.depth {
+            return Err(GraphqlError::new(
+                Code::TooDeep,
+                format!("the document is nested {} deep; at most {} is allowed", extent.depth, limits.depth),
+            ));
+        }
+        if extent.fields > limits.fields {
+            return Err(GraphqlError::new(
+                Code::TooLarge,
+                format!(
+                    "the document asks for more than {} fields, counted with its fragments written out",
+                    limits.fields
+                ),
+            ));
+        }
+    }
+    Ok(())
+}
+
+struct Measure<'a> {
+    fragments: HashMap<&'a str, &'a [Selection]>,
+    /// The extent of each fragment seen; `None` while it is being measured.
+    known: HashMap<&'a str, Option<Extent>>,
+}
+
+impl<'a> Measure<'a> {
+    fn selections(&mut self, selections: &'a [Selection]) -> Result<Extent, GraphqlError> {
+        let mut sum = Extent::default();
+        for selection in selections {
+            let extent = match selection {
+                Selection::Field(field) => {
+                    let below = self.selections(&field.selection_set)?;
+                    Extent { fields: below.fields.saturating_add(1), depth: below.depth.saturating_add(1) }
+                }
+                Selection::InlineFragment(fragment) => self.selections(&fragment.selection_set)?,
+                Selection::FragmentSpread(spread) => self.fragment(spread.fragment_name.as_str())?,
+            };
+            sum.fields = sum.fields.saturating_add(extent.fields);
+            sum.depth = sum.depth.max(extent.depth);
+        }
+        Ok(sum)
+    }
+
+    fn fragment(&mut self, name: &'a str) -> Result<Extent, GraphqlError> {
+        match self.known.get(name) {
+            Some(Some(extent)) => return Ok(*extent),
+            Some(None) => {
+                return Err(GraphqlError::new(
+                    Code::ValidationFailed,
+                    format!("the fragment `{name}` is part of itself"),
+                ));
+            }
+            None => {}
+        }
+        // A fragment that is not there is left for the validation to name.
+        let Some(selections) = self.fragments.get(name).copied() else { return Ok(Extent::default()) };
+        self.known.insert(name, None);
+        let extent = self.selections(selections)?;
+        self.known.insert(name, Some(extent));
+        Ok(extent)
+    }
+}

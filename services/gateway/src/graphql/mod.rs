@@ -1,0 +1,318 @@
+//! GraphQL over the snapshot: a document is parsed, bounded and validated once, compiled to a plan once, and then run as often as it
+//! is asked.
+
+mod bind;
+mod cursor;
+mod document;
+pub mod error;
+mod execute;
+pub mod global_id;
+pub mod limits;
+mod mutation;
+mod plan;
+mod scalar;
+pub mod schema;
+
+use std::{num::NonZeroUsize, sync::Arc, time::Duration};
+
+use apollo_compiler::{
+    executable::Operation, introspection, request::coerce_variable_values, response::JsonMap, validation::Valid,
+};
+use serde::Deserialize;
+use serde_json::json;
+use spil_auth::{Caller, Permission};
+use spil_proto::{changefeed::v1::Cursor, model::Owner, owner::OwnerClient};
+
+use self::{
+    bind::Bound,
+    document::{Documents, Prepared},
+    error::{Code, GraphqlError},
+    execute::Writer,
+    limits::Limits,
+    plan::{Item, MutationField, Plan, QueryField, Root},
+    schema::SpilSchema,
+};
+use crate::live::{self, Live, Published};
+
+/// How many documents are kept ready.
+const DOCUMENTS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1023);
+/// How long a request waits for the graph to be as fresh as its consistency token.
+const FRESHNESS_LIMIT: Duration = Duration::from_secs(1);
+
+/// A request as GraphQL over HTTP carries it.
+#[derive(Debug, Deserialize)]
+pub struct Request {
+    /// The document.
+    pub query: String,
+    /// The operation of the document to run, where it has several.
+    #[serde(rename = "operationName", default)]
+    pub operation_name: Option<String>,
+    /// The values of its variables.
+    #[serde(default)]
+    pub variables: Option<JsonMap>,
+    /// What else the client has to say.
+    #[serde(default)]
+    pub extensions: Option<RequestExtensions>,
+}
+
+/// What a client may say beside the request.
+#[derive(Debug, Default, Deserialize)]
+pub struct RequestExtensions {
+    /// A consistency token from an earlier answer: this answer is to be at least as fresh.
+    #[serde(default)]
+    pub consistency: Option<String>,
+}
+
+/// The answer to a request.
+#[derive(Debug)]
+pub struct Response {
+    /// The answer as JSON.
+    pub body: Vec<u8>,
+    /// How far it came.
+    pub status: ResponseStatus,
+}
+
+/// How far a request came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResponseStatus {
+    /// It was run; the answer has `data`, if only null.
+    Executed,
+    /// It was refused before it was run, for a reason with this code.
+    Refused(Code),
+}
+
+/// Whether a request may change something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Allowed {
+    /// Only queries: it came by GET.
+    Queries,
+    /// Queries and mutations.
+    Everything,
+}
+
+/// Answers requests from the graph that is live.
+pub struct Engine {
+    schema: &'static SpilSchema,
+    documents: Documents,
+    live: Arc<Live>,
+    clients: [OwnerClient; 3],
+    limits: Limits,
+}
+
+impl Engine {
+    /// An engine over a live graph, which sends mutations to the owners, given in the order of [`Owner::ALL`].
+    pub fn new(schema: &'static SpilSchema, live: Arc<Live>, clients: [OwnerClient; 3], limits: Limits) -> Self {
+        Self { schema, documents: Documents::new(schema, limits.clone(), DOCUMENTS), live, clients, limits }
+    }
+
+    /// The graph that is live.
+    pub fn live(&self) -> &Live {
+        &self.live
+    }
+
+    /// Answers a request. `token` is the caller's own; it goes to the owners with every mutation.
+    pub async fn execute(&self, caller: &Caller, token: &str, request: Request, allowed: Allowed) -> Response {
+        match self.run(caller, token, request, allowed).await {
+            Ok(response) => response,
+            Err(errors) => refused(&errors),
+        }
+    }
+
+    async fn run(
+        &self,
+        caller: &Caller,
+        token: &str,
+        request: Request,
+        allowed: Allowed,
+    ) -> Result<Response, Vec<GraphqlError>> {
+        let one = |error: GraphqlError| vec![error];
+        let (hash, prepared) = self.documents.prepare(&request.query)?;
+        let operation = prepared
+            .document
+            .operations
+            .get(request.operation_name.as_deref())
+            .map_err(|error| one(GraphqlError::new(Code::ValidationFailed, error.message().to_string())))?;
+        let variables = coerce_variable_values(&self.schema.schema, operation, &request.variables.unwrap_or_default())
+            .map_err(|error| one(GraphqlError::new(Code::BadInput, error.message().to_string())))?;
+        let plan = self.documents.plan(hash, &prepared, operation, &variables).map_err(one)?;
+        authorize(caller, &plan).map_err(one)?;
+        if matches!(plan.root, Root::Mutation(_)) && allowed == Allowed::Queries {
+            return Err(one(GraphqlError::new(Code::ValidationFailed, "a mutation is sent by POST")));
+        }
+        let bound = bind::bind(&plan, &variables).map_err(one)?;
+        let wanted = request.extensions.and_then(|extensions| extensions.consistency);
+        let published = self.fresh(wanted.as_deref()).await.map_err(one)?;
+        match &plan.root {
+            Root::Query(items) => {
+                let introspected = self.introspect(items, &prepared, operation, &variables).map_err(one)?;
+                self.query(&published, items, &bound, introspected.as_ref())
+            }
+            Root::Mutation(items) => Ok(self.mutate(caller, token, items, &bound, published).await),
+        }
+    }
+
+    /// The graph as it is, or as soon as it covers a consistency token.
+    async fn fresh(&self, token: Option<&str>) -> Result<Arc<Published>, GraphqlError> {
+        let wanted = match token {
+            None => None,
+            Some(token) => Some(live::parse_token(token).ok_or_else(|| {
+                GraphqlError::new(Code::BadInput, "this is no consistency token").at(["extensions", "consistency"])
+            })?),
+        };
+        let enough = |published: &Published| {
+            published.is_complete()
+                && wanted.as_ref().is_none_or(|wanted| {
+                    Owner::ALL
+                        .into_iter()
+                        .zip(wanted)
+                        .all(|(owner, cursor)| *cursor == Cursor::default() || published.covers(owner, cursor))
+                })
+        };
+        let published = self.live.load();
+        if enough(&published) {
+            return Ok(published);
+        }
+        self.live.wait_for(FRESHNESS_LIMIT, enough).await.ok_or_else(|| {
+            GraphqlError::new(Code::NotReady, "the graph is not as fresh as the request asks for yet; try again")
+        })
+    }
+
+    fn introspect(
+        &self,
+        items: &[Item<QueryField>],
+        prepared: &Prepared,
+        operation: &Operation,
+        variables: &Valid<JsonMap>,
+    ) -> Result<Option<JsonMap>, GraphqlError> {
+        if !items.iter().any(|item| matches!(item.what, QueryField::Introspection)) {
+            return Ok(None);
+        }
+        introspection::check_max_depth(&prepared.document, operation)
+            .map_err(|error| GraphqlError::new(Code::TooDeep, error.message().to_string()))?;
+        introspection::partial_execute(
+            &self.schema.schema,
+            &self.schema.implementers,
+            &prepared.document,
+            operation,
+            variables,
+        )
+        .map(|response| response.data)
+        .map_err(|error| GraphqlError::new(Code::ValidationFailed, error.message().to_string()))
+    }
+
+    fn query(
+        &self,
+        published: &Published,
+        items: &[Item<QueryField>],
+        bound: &[Bound],
+        introspected: Option<&JsonMap>,
+    ) -> Result<Response, Vec<GraphqlError>> {
+        let mut writer = Writer::new(published, bound, self.limits.cost);
+        writer.raw("{\"data\":");
+        if let Err(halt) = writer.query(items, introspected) {
+            return Ok(failed(&[halt.into()]));
+        }
+        end(writer.out_mut(), published);
+        Ok(Response { body: writer.into_bytes(), status: ResponseStatus::Executed })
+    }
+
+    async fn mutate(
+        &self,
+        caller: &Caller,
+        token: &str,
+        items: &[Item<MutationField>],
+        bound: &[Bound],
+        mut published: Arc<Published>,
+    ) -> Response {
+        let mut out = b"{\"data\":{".to_vec();
+        let mut errors = Vec::new();
+        for (at, item) in items.iter().enumerate() {
+            if at > 0 {
+                out.push(b',');
+            }
+            out.extend_from_slice(item.key.as_bytes());
+            match self.mutate_one(caller, token, &item.what, bound).await {
+                Ok((json, latest)) => {
+                    out.extend_from_slice(&json);
+                    published = latest.unwrap_or(published);
+                }
+                Err(error) => {
+                    out.extend_from_slice(b"null");
+                    errors.push(error.at([item.name()]));
+                }
+            }
+        }
+        out.push(b'}');
+        if !errors.is_empty() {
+            out.extend_from_slice(b",\"errors\":");
+            out.extend_from_slice(errors_json(&errors).to_string().as_bytes());
+        }
+        end(&mut out, &published);
+        Response { body: out, status: ResponseStatus::Executed }
+    }
+
+    async fn mutate_one(
+        &self,
+        caller: &Caller,
+        token: &str,
+        field: &MutationField,
+        bound: &[Bound],
+    ) -> Result<(Vec<u8>, Option<Arc<Published>>), GraphqlError> {
+        let (slot, kind, verb, payload) = match field {
+            MutationField::TypeName => return Ok((b"\"Mutation\"".to_vec(), None)),
+            MutationField::Write { slot, kind, verb, payload } => (*slot, *kind, *verb, payload),
+        };
+        let (Some(Bound::Mutation(write)), Some(client)) =
+            (bound.get(slot), self.clients.iter().find(|client| client.owner() == kind.info().owner))
+        else {
+            return Err(GraphqlError::new(Code::Internal, "the mutation could not be sent"));
+        };
+        let done = mutation::run(&self.live, &mut client.clone(), caller, token, (kind, verb), write).await?;
+        let mut writer = Writer::over(done.graph(), &done.published, bound, self.limits.cost);
+        writer.payload(payload, write, &done).map_err(GraphqlError::from)?;
+        Ok((writer.into_bytes(), Some(done.published)))
+    }
+}
+
+/// Says whether the caller may run a plan.
+fn authorize(caller: &Caller, plan: &Plan) -> Result<(), GraphqlError> {
+    let needed: &[Permission] = match &plan.root {
+        Root::Query(items) if items.iter().any(|item| matches!(item.what, QueryField::Snapshot(_))) => {
+            &[Permission::Read, Permission::Admin]
+        }
+        Root::Query(_) => &[Permission::Read],
+        Root::Mutation(_) => &[Permission::Read, Permission::Write],
+    };
+    needed
+        .iter()
+        .try_for_each(|permission| caller.require(*permission))
+        .map_err(|forbidden| GraphqlError::new(Code::Forbidden, forbidden.to_string()))
+}
+
+/// Closes an answer.
+fn end(out: &mut Vec<u8>, published: &Published) {
+    out.extend_from_slice(b",\"extensions\":{\"consistency\":\"");
+    out.extend_from_slice(published.token().as_bytes());
+    out.extend_from_slice(b"\"}}");
+}
+
+fn errors_json(errors: &[GraphqlError]) -> serde_json::Value {
+    serde_json::Value::Array(errors.iter().map(GraphqlError::to_json).collect())
+}
+
+/// The answer to a request that was not run.
+pub fn refused(errors: &[GraphqlError]) -> Response {
+    let code = errors.first().map_or(Code::Internal, |error| error.code);
+    Response {
+        body: json!({"errors": errors_json(errors)}).to_string().into_bytes(),
+        status: ResponseStatus::Refused(code),
+    }
+}
+
+/// The answer to a request that was run and failed.
+fn failed(errors: &[GraphqlError]) -> Response {
+    Response {
+        body: json!({"errors": errors_json(errors), "data": null}).to_string().into_bytes(),
+        status: ResponseStatus::Executed,
+    }
+}

@@ -1,0 +1,241 @@
+//! Plans: an operation with its fragments written out, its fields resolved against the model table, ready to be run many times.
+//!
+//! A plan depends on the document and on the variables that decide which fields are asked for; not on other variables,
+//! which [`bind`](super::bind) puts into the numbered slots of a plan for each request.
+
+mod collect;
+mod object;
+
+use std::collections::HashMap;
+
+use apollo_compiler::{
+    ExecutableDocument, Node,
+    ast::{Argument, OperationType},
+    executable::Operation,
+    response::JsonMap,
+    validation::Valid,
+};
+use spil_graph::Row;
+use spil_proto::model::{Kind, Step};
+
+use super::{
+    error::{Code, GraphqlError},
+    limits::Limits,
+};
+pub(super) use object::What;
+
+/// How to run an operation.
+pub(super) struct Plan {
+    pub(super) root: Root,
+    /// The arguments of the fields that have any, by slot.
+    pub(super) slots: Vec<Slot>,
+}
+
+/// The top of an operation.
+pub(super) enum Root {
+    Query(Vec<Item<QueryField>>),
+    Mutation(Vec<Item<MutationField>>),
+}
+
+/// A field of an answer.
+pub(super) struct Item<T> {
+    /// The key in the answer, as JSON with the colon: `"name":`.
+    pub(super) key: Box<str>,
+    /// The field.
+    pub(super) what: T,
+}
+
+impl<T> Item<T> {
+    /// The key in the answer without quotes.
+    pub(super) fn name(&self) -> &str {
+        self.key.trim_end_matches(':').trim_matches('"')
+    }
+}
+
+/// The arguments of a field, and what they are for.
+pub(super) struct Slot {
+    pub(super) arguments: Vec<Node<Argument>>,
+    pub(super) purpose: Purpose,
+    /// The keys of the answer that lead to the field.
+    pub(super) path: Vec<Box<str>>,
+}
+
+/// What the arguments of a field mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    Node,
+    Nodes,
+    Get(Kind),
+    List(Kind),
+    LocalName,
+    Mutation(Kind, Verb),
+}
+
+/// What a mutation does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verb {
+    Create,
+    Update,
+    Retire,
+}
+
+/// A field of `Query`.
+pub(super) enum QueryField {
+    TypeName,
+    /// `__schema` or `__type`, which the compiler library answers.
+    Introspection,
+    Node {
+        slot: usize,
+        by_kind: NodeItems,
+    },
+    Nodes {
+        slot: usize,
+        by_kind: NodeItems,
+    },
+    Get {
+        slot: usize,
+        kind: Kind,
+        items: Vec<Item<RecordField>>,
+    },
+    List(ListField),
+    Snapshot(Vec<Item<What>>),
+}
+
+/// What is asked of a node, by its kind.
+pub(super) type NodeItems = HashMap<Kind, Vec<Item<RecordField>>>;
+
+/// A field of `Mutation`.
+pub(super) enum MutationField {
+    TypeName,
+    Write { slot: usize, kind: Kind, verb: Verb, payload: Vec<Item<PayloadField>> },
+}
+
+/// A field of a payload.
+pub(super) enum PayloadField {
+    TypeName(&'static str, Verb),
+    ClientMutationId,
+    Record(Vec<Item<RecordField>>),
+    UserErrors { input: Vec<Item<ErrorField>>, conflict: Vec<Item<ErrorField>> },
+    Warnings(Vec<Item<ErrorField>>),
+    Stale,
+}
+
+/// A field of an error or warning of a mutation.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum ErrorField {
+    TypeName(&'static str),
+    Code,
+    Message,
+    Path,
+    CurrentVersion,
+    Fields,
+}
+
+/// A field of a record.
+pub(super) enum RecordField {
+    TypeName,
+    Id,
+    /// The plain name, or one in a language.
+    Name {
+        slot: Option<usize>,
+    },
+    Text(usize),
+    Texts(usize),
+    Bool(usize),
+    Int(usize),
+    Float(usize),
+    Decimal(usize),
+    Date(usize),
+    DateTime(usize),
+    Enum(usize, &'static spil_proto::model::EnumInfo),
+    Enums(usize, &'static spil_proto::model::EnumInfo),
+    ExternalIds(Vec<Item<PairField>>),
+    Translations(Vec<Item<PairField>>),
+    One {
+        field: usize,
+        to: Kind,
+        items: Vec<Item<RecordField>>,
+    },
+    List(ListField),
+}
+
+/// A field of an external id or a translation, which both are pairs of texts.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum PairField {
+    TypeName(&'static str),
+    First,
+    Second,
+}
+
+/// A list of records.
+pub(super) struct ListField {
+    pub(super) slot: usize,
+    pub(super) to: Kind,
+    /// How to come from a record to the list; nothing for a list of all.
+    pub(super) steps: Vec<Step>,
+    pub(super) items: Vec<Item<ConnectionField>>,
+    pub(super) want_total: bool,
+}
+
+/// A field of a connection.
+pub(super) enum ConnectionField {
+    TypeName,
+    TotalCount,
+    PageInfo(Vec<Item<PageInfoField>>),
+    Nodes(Vec<Item<RecordField>>),
+    Edges(Vec<Item<EdgeField>>),
+}
+
+/// A field of an edge.
+pub(super) enum EdgeField {
+    TypeName,
+    Node(Vec<Item<RecordField>>),
+    Cursor,
+}
+
+/// A field of a page info.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum PageInfoField {
+    TypeName,
+    HasNext,
+    HasPrevious,
+    Start,
+    End,
+}
+
+/// A record in a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) kind: Kind,
+    pub(super) row: Row,
+}
+
+/// Makes the plan of an operation of a valid document.
+///
+/// # Errors
+/// If it asks for more mutations than allowed, for a subscription, or for a field that this version can not answer.
+pub(super) fn compile(
+    document: &Valid<ExecutableDocument>,
+    operation: &Operation,
+    variables: &JsonMap,
+    limits: &Limits,
+) -> Result<Plan, GraphqlError> {
+    let mut compiler = object::Compiler::new(document, variables);
+    let root = match operation.operation_type {
+        OperationType::Query => Root::Query(compiler.query(&operation.selection_set)?),
+        OperationType::Mutation => {
+            let items = compiler.mutation(&operation.selection_set)?;
+            if items.len() > limits.mutations {
+                return Err(GraphqlError::new(
+                    Code::TooLarge,
+                    format!("{} mutations in one request; at most {} are allowed", items.len(), limits.mutations),
+                ));
+            }
+            Root::Mutation(items)
+        }
+        OperationType::Subscription => {
+            return Err(GraphqlError::new(Code::ValidationFailed, "there are no subscriptions"));
+        }
+    };
+    Ok(Plan { root, slots: compiler.into_slots() })
+}

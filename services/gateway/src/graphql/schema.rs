@@ -1,0 +1,444 @@
+//! The GraphQL schema, written from the model table.
+
+mod inputs;
+mod objects;
+mod text;
+
+use std::{fmt::Write, sync::LazyLock};
+
+use apollo_compiler::{Name, Schema, collections::HashMap, schema::Implementers, validation::Valid};
+use spil_proto::model::{ENUMS, FieldInfo, FieldType, Kind, KindInfo};
+
+use text::{block, upper_first};
+
+/// The schema with what introspection needs.
+#[derive(Debug)]
+pub struct SpilSchema {
+    pub(crate) schema: Valid<Schema>,
+    pub(crate) implementers: HashMap<Name, Implementers>,
+    /// The schema in the schema definition language.
+    pub sdl: String,
+}
+
+/// Why there is no schema: the model table does not make a valid one. A test rules it out.
+#[derive(Debug, thiserror::Error)]
+#[error("the model does not make a valid GraphQL schema: {0}")]
+pub struct SchemaError(String);
+
+static SCHEMA: LazyLock<Result<SpilSchema, SchemaError>> = LazyLock::new(SpilSchema::build);
+
+impl SpilSchema {
+    /// The one schema of this version.
+    ///
+    /// # Errors
+    /// If the model table does not make a valid schema.
+    pub fn get() -> Result<&'static SpilSchema, &'static SchemaError> {
+        SCHEMA.as_ref()
+    }
+
+    fn build() -> Result<Self, SchemaError> {
+        let sdl = sdl();
+        let schema = Schema::parse_and_validate(&sdl, "schema.graphql")
+            .map_err(|errors| SchemaError(errors.errors.to_string()))?;
+        let implementers = schema.implementers_map();
+        Ok(Self { schema, implementers, sdl })
+    }
+}
+
+/// The enumeration of the fields that a kind can be ordered by, for instance `CapabilityOrderField`.
+pub(crate) fn order_field_name(field: &FieldInfo) -> String {
+    field.column.to_uppercase()
+}
+
+/// The field that an order names.
+pub(crate) fn order_field(info: &'static KindInfo, name: &str) -> Option<&'static FieldInfo> {
+    info.fields().find(|field| is_orderable(field) && order_field_name(field) == name)
+}
+
+/// Whether records can be put in order by a field: it has one value.
+pub(crate) fn is_orderable(field: &FieldInfo) -> bool {
+    !matches!(
+        field.ty,
+        FieldType::TextList
+            | FieldType::EnumList(_)
+            | FieldType::RefList(_)
+            | FieldType::ExternalIds
+            | FieldType::Translations
+    )
+}
+
+/// The whole schema as text.
+fn sdl() -> String {
+    let mut out = String::new();
+    out.push_str(PRELUDE);
+    inputs::compared_filters(&mut out);
+    for list in ENUMS {
+        block(&mut out, "", list.doc);
+        let _ = writeln!(out, "enum {} {{", list.name);
+        for value in list.values {
+            block(&mut out, "  ", value.doc);
+            let _ = writeln!(out, "  {}", value.name);
+        }
+        out.push_str("}\n\n");
+        inputs::enum_filters(&mut out, list);
+    }
+    query(&mut out);
+    mutation(&mut out);
+    for kind in Kind::ALL {
+        let info = kind.info();
+        objects::entity(&mut out, info);
+        objects::connection(&mut out, info);
+        inputs::filters(&mut out, info);
+        inputs::order(&mut out, info);
+        inputs::mutations(&mut out, info);
+    }
+    out.truncate(out.trim_end().len());
+    out.push('\n');
+    out
+}
+
+fn query(out: &mut String) {
+    out.push_str(
+        "\"What can be asked. Every part of one request is answered from the same state of the graph.\"\ntype Query {\n  \
+         \"The record with an id, whatever its kind; null if there is none.\"\n  node(\n    \"The id of the record.\"\n    id: ID!\n  ): Node\n  \
+         \"The records with ids, in the order of the ids; null in the place of one that is not there. At most 1000 ids.\"\n  nodes(\n    \"The ids of the records.\"\n    ids: [ID!]!\n  ): [Node]!\n  \
+         \"How the graph that answers is doing. Needs the permission `admin`.\"\n  snapshot: Snapshot!\n",
+    );
+    for kind in Kind::ALL {
+        let info = kind.info();
+        let _ = writeln!(
+            out,
+            "  \"The {} with an id, a key or an external id; exactly one of them is given. Null if there is none.\"\n  {}(\n    \"Its id.\"\n    id: ID\n    \"Its key.\"\n    key: String\n    \"One of its external ids.\"\n    externalId: ExternalIdInput\n  ): {}",
+            info.name, info.singular, info.name
+        );
+        let _ = writeln!(out, "  \"All records of the kind {}.\"", info.name);
+        let _ = writeln!(out, "  {}{}", info.plural, objects::list_arguments(info));
+    }
+    out.push_str("}\n\n");
+}
+
+fn mutation(out: &mut String) {
+    out.push_str("\"What can be changed. Needs the permission `write`. The mutations of a request run one after the other.\"\ntype Mutation {\n");
+    for kind in Kind::ALL {
+        let info = kind.info();
+        for (verb, doc) in [
+            ("create", "Makes a record."),
+            ("update", "Writes the fields that are given and leaves the others alone; null clears a field."),
+            (
+                "retire",
+                "Takes a record out of the graph. Its history stays, its key can be used again, and what refers to it refers to nothing.",
+            ),
+        ] {
+            let _ = writeln!(
+                out,
+                "  \"{doc}\"\n  {verb}{0}(\n    \"What to write.\"\n    input: {1}{0}Input!\n  ): {1}{0}Payload",
+                info.name,
+                upper_first(verb)
+            );
+        }
+    }
+    out.push_str("}\n\n");
+}
+
+/// What does not depend on the model.
+const PRELUDE: &str = r#""The graph of how an organisation changes: its capabilities, roles and initiatives, and the people, skills, systems and benefits between them."
+schema {
+  query: Query
+  mutation: Mutation
+}
+
+"A day of the Gregorian calendar: `YYYY-MM-DD`."
+scalar Date @specifiedBy(url: "https://datatracker.ietf.org/doc/html/rfc3339#section-5.6")
+
+"A moment: RFC 3339 with an offset. Answers are in UTC."
+scalar DateTime @specifiedBy(url: "https://datatracker.ietf.org/doc/html/rfc3339#section-5.6")
+
+"A decimal number as a string, at most 15 digits before the point and 4 after it: `\"1250.50\"`."
+scalar Decimal @specifiedBy(url: "https://datatracker.ietf.org/doc/html/rfc8259#section-6")
+
+"Something with an id that is unique among all records."
+interface Node {
+  "Identifies the record for ever. Opaque."
+  id: ID!
+}
+
+"What every record carries."
+interface Record implements Node {
+  "Identifies the record for ever. Opaque."
+  id: ID!
+  "The organisation's own code for the record, unique among the live records of its kind."
+  key: String
+  "The names other systems give to the record."
+  externalIds: [ExternalId!]!
+  "The name people know the record by."
+  name(
+    "The language wanted (BCP 47); the plain name where there is no translation."
+    language: String
+  ): String
+  "What the record is, in prose."
+  description: String
+  "Free labels, without order."
+  tags: [String!]!
+  "The name in other languages."
+  translations: [Translation!]!
+  "How many times the record was written. Give it back as `expectedVersion` to detect a lost update."
+  version: Int!
+  "When the record was first written."
+  createdAt: DateTime!
+  "When the record was last written."
+  updatedAt: DateTime!
+  "When the record was retired; a live record has none."
+  retiredAt: DateTime
+}
+
+"The name another system gives to a record."
+type ExternalId {
+  "The system that uses the id."
+  system: String!
+  "The id in that system."
+  id: String!
+}
+
+"The name another system gives to a record."
+input ExternalIdInput {
+  "The system that uses the id."
+  system: String!
+  "The id in that system."
+  id: String!
+}
+
+"A name in another language."
+type Translation {
+  "A language tag (BCP 47)."
+  language: String!
+  "The name in that language."
+  name: String!
+}
+
+"A name in another language."
+input TranslationInput {
+  "A language tag (BCP 47)."
+  language: String!
+  "The name in that language."
+  name: String!
+}
+
+"Where a page stands in its list."
+type PageInfo {
+  "Whether there are records after the page."
+  hasNextPage: Boolean!
+  "Whether there are records before the page."
+  hasPreviousPage: Boolean!
+  "The cursor of the first record of the page."
+  startCursor: String
+  "The cursor of the last record of the page."
+  endCursor: String
+}
+
+"Which way an order runs. Records without a value come last in ASC and first in DESC."
+enum OrderDirection {
+  "From small to large, A to Z, early to late."
+  ASC
+  "From large to small, Z to A, late to early."
+  DESC
+}
+
+"Something that keeps a mutation from being done, and that whoever asked can mend."
+interface UserError {
+  "What is wrong, for programs."
+  code: UserErrorCode!
+  "What is wrong, for people."
+  message: String!
+  "The input field that it is about, from `input` on."
+  path: [String!]!
+}
+
+"A value of the input breaks a rule."
+type InputError implements UserError {
+  "What is wrong, for programs."
+  code: UserErrorCode!
+  "What is wrong, for people."
+  message: String!
+  "The input field that it is about, from `input` on."
+  path: [String!]!
+}
+
+"Somebody else has written the record since the version that the writer has seen. Read it again and decide."
+type VersionConflict implements UserError {
+  "Always VERSION_CONFLICT."
+  code: UserErrorCode!
+  "What is wrong, for people."
+  message: String!
+  "The input field that it is about: `expectedVersion`."
+  path: [String!]!
+  "The version that the record has now."
+  currentVersion: Int!
+  "The fields in which the record as it is now differs from what was to be written."
+  fields: [String!]!
+}
+
+"Something that the writer should know though the mutation was done."
+type Warning {
+  "What is odd, for people."
+  message: String!
+  "The input field that it is about, from `input` on."
+  path: [String!]!
+}
+
+"What can keep a mutation from being done."
+enum UserErrorCode {
+  "A value is needed."
+  REQUIRED
+  "A number is too small or too large."
+  OUT_OF_RANGE
+  "A text or a list is too long."
+  TOO_LONG
+  "A value is not of the right form."
+  MALFORMED
+  "The record to be changed, or one referred to, is not there."
+  NOT_FOUND
+  "The key or external id belongs to another record."
+  TAKEN
+  "The references would form a cycle."
+  CYCLE
+  "The record, or one referred to, is retired."
+  RETIRED
+  "The value can not be changed once it is given."
+  IMMUTABLE
+  "A rule of the domain is broken."
+  RULE
+  "The record has another version than expected."
+  VERSION_CONFLICT
+}
+
+"How the graph that answers is doing."
+type Snapshot {
+  "Where the gateway stands with each owner of data."
+  owners: [OwnerStatus!]!
+  "References that lead nowhere: the record referred to is not there, not yet, or not any more."
+  danglingReferences: [DanglingReferences!]!
+  "How many live records there are of each kind, and their checksum; owners give the same at the same revision."
+  digests: [KindDigest!]!
+}
+
+"Where the gateway stands with one owner of data."
+type OwnerStatus {
+  "The name of the owner."
+  name: String!
+  "The revision that the graph shows."
+  appliedRevision: String!
+  "The newest revision that the owner has told of."
+  headRevision: String!
+  "When the owner was last heard of."
+  heardAt: DateTime
+  "How often everything was read anew."
+  resyncs: Int!
+}
+
+"How many references of one field lead nowhere."
+type DanglingReferences {
+  "The kind of record that refers."
+  kind: String!
+  "The field that refers."
+  field: String!
+  "How many references."
+  count: Int!
+}
+
+"The checksum of the live records of a kind."
+type KindDigest {
+  "The kind."
+  kind: String!
+  "How many records."
+  count: Int!
+  "The checksum in hexadecimal digits: the sum modulo 2^128 of XXH3-128 over each encoded record."
+  checksum: String!
+}
+
+"Compares a text. Upper and lower case count as equal in `contains` and `startsWith` only. A record without a value matches `isNull: true`, `ne` and `notIn`."
+input StringFilter {
+  "Equal."
+  eq: String
+  "Not equal."
+  ne: String
+  "One of these."
+  in: [String!]
+  "None of these."
+  notIn: [String!]
+  "Holds this, in any case."
+  contains: String
+  "Begins with this, in any case."
+  startsWith: String
+  "Before this in the order of the characters."
+  lt: String
+  "Before this or equal."
+  lte: String
+  "After this in the order of the characters."
+  gt: String
+  "After this or equal."
+  gte: String
+  "Has no value, or has one."
+  isNull: Boolean
+}
+
+"Looks into a list of texts."
+input StringListFilter {
+  "Holds this."
+  has: String
+  "Is empty, or is not."
+  isEmpty: Boolean
+}
+
+"Compares an id."
+input IdFilter {
+  "Equal."
+  eq: ID
+  "Not equal."
+  ne: ID
+  "One of these."
+  in: [ID!]
+  "None of these."
+  notIn: [ID!]
+  "Has no value, or has one."
+  isNull: Boolean
+}
+
+"Looks into a list of ids."
+input IdListFilter {
+  "Holds this."
+  has: ID
+  "Is empty, or is not."
+  isEmpty: Boolean
+}
+
+"Looks into external ids."
+input ExternalIdListFilter {
+  "Holds this."
+  has: ExternalIdInput
+  "Is empty, or is not."
+  isEmpty: Boolean
+}
+
+"Looks into translations."
+input TranslationListFilter {
+  "Is empty, or is not."
+  isEmpty: Boolean
+}
+
+"Compares a truth value."
+input BooleanFilter {
+  "Equal."
+  eq: Boolean
+  "Not equal; a record without a value matches too."
+  ne: Boolean
+  "Has no value, or has one."
+  isNull: Boolean
+}
+
+"#;
+
+/// The filter inputs of numbers and times, which differ in their scalar only.
+const COMPARED: [&str; 5] = ["Int", "Float", "Decimal", "Date", "DateTime"];
+
+#[cfg(test)]
+mod tests;

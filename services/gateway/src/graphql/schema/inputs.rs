@@ -1,0 +1,125 @@
+//! The input types of a kind: filters, orders and what mutations take and give.
+
+use std::fmt::Write;
+
+use spil_proto::model::{EnumInfo, FieldInfo, FieldType, KindInfo};
+
+use super::{COMPARED, is_orderable, objects, order_field_name, text::block};
+
+/// The filters of an enumeration, alone and in a list.
+pub(super) fn enum_filters(out: &mut String, list: &EnumInfo) {
+    let name = list.name;
+    let _ = writeln!(
+        out,
+        "\"Compares a {name}. A record without a value matches `isNull: true`, `ne` and `notIn`.\"\ninput {name}Filter {{\n  \"Equal.\"\n  eq: {name}\n  \"Not equal.\"\n  ne: {name}\n  \"One of these.\"\n  in: [{name}!]\n  \"None of these.\"\n  notIn: [{name}!]\n  \"Has no value, or has one.\"\n  isNull: Boolean\n}}\n\n\"Looks into a list of {name}.\"\ninput {name}ListFilter {{\n  \"Holds this.\"\n  has: {name}\n  \"Is empty, or is not.\"\n  isEmpty: Boolean\n}}\n"
+    );
+}
+
+/// The filters of numbers and times.
+pub(super) fn compared_filters(out: &mut String) {
+    for name in COMPARED {
+        let _ = writeln!(
+            out,
+            "\"Compares a {name}. A record without a value matches `isNull: true`, `ne` and `notIn`.\"\ninput {name}Filter {{\n  \"Equal.\"\n  eq: {name}\n  \"Not equal.\"\n  ne: {name}\n  \"One of these.\"\n  in: [{name}!]\n  \"None of these.\"\n  notIn: [{name}!]\n  \"Less than this.\"\n  lt: {name}\n  \"Less than this or equal.\"\n  lte: {name}\n  \"More than this.\"\n  gt: {name}\n  \"More than this or equal.\"\n  gte: {name}\n  \"Has no value, or has one.\"\n  isNull: Boolean\n}}\n"
+        );
+    }
+}
+
+/// The filters of a kind: of a record, and of a list of them.
+pub(super) fn filters(out: &mut String, info: &'static KindInfo) {
+    let name = info.name;
+    let _ = writeln!(
+        out,
+        "\"Which records of the kind {name}. What is given must hold together.\"\ninput {name}Filter {{\n  \"All of these hold.\"\n  and: [{name}Filter!]\n  \"One of these holds.\"\n  or: [{name}Filter!]\n  \"This does not hold.\"\n  not: {name}Filter"
+    );
+    for field in info.fields() {
+        block(out, "  ", field.doc);
+        let _ = writeln!(out, "  {}: {}", field.name, filter_type(field));
+    }
+    for relation in info.kind.relations() {
+        let to = relation.to.info().name;
+        block(out, "  ", &relation.doc);
+        let _ = writeln!(out, "  {}: {to}{}Filter", relation.name, if relation.many { "List" } else { "" });
+    }
+    let _ = writeln!(
+        out,
+        "}}\n\n\"Which lists of the kind {name}. What is given must hold together.\"\ninput {name}ListFilter {{\n  \"At least one record of the list is so.\"\n  some: {name}Filter\n  \"No record of the list is so.\"\n  none: {name}Filter\n  \"Every record of the list is so; an empty list passes.\"\n  every: {name}Filter\n}}\n"
+    );
+}
+
+fn filter_type(field: &FieldInfo) -> String {
+    match field.ty {
+        FieldType::Id | FieldType::Ref(_) => "IdFilter".to_owned(),
+        FieldType::RefList(_) => "IdListFilter".to_owned(),
+        FieldType::TextList => "StringListFilter".to_owned(),
+        FieldType::EnumList(list) => format!("{}ListFilter", list.name),
+        FieldType::ExternalIds => "ExternalIdListFilter".to_owned(),
+        FieldType::Translations => "TranslationListFilter".to_owned(),
+        _ => format!("{}Filter", objects::scalar(field)),
+    }
+}
+
+/// The orders of a kind.
+pub(super) fn order(out: &mut String, info: &'static KindInfo) {
+    let name = info.name;
+    let _ = writeln!(
+        out,
+        "\"A field to order the kind {name} by.\"\ninput {name}Order {{\n  \"The field.\"\n  field: {name}OrderField!\n  \"Which way.\"\n  direction: OrderDirection! = ASC\n}}\n\n\"The fields that the kind {name} can be ordered by.\"\nenum {name}OrderField {{"
+    );
+    for field in info.fields().filter(|field| is_orderable(field)) {
+        block(out, "  ", field.doc);
+        let _ = writeln!(out, "  {}", order_field_name(field));
+    }
+    out.push_str("}\n\n");
+}
+
+/// What the mutations of a kind take and give.
+pub(super) fn mutations(out: &mut String, info: &'static KindInfo) {
+    let name = info.name;
+    let mutation_id = "  \"Any text that names this mutation. Sent again with the same text and input, the mutation is not done again but answered again.\"\n  clientMutationId: String\n";
+    let _ = writeln!(
+        out,
+        "\"What to make of the kind {name}.\"\ninput Create{name}Input {{\n{mutation_id}{}}}\n",
+        fields(info, true)
+    );
+    let _ = writeln!(
+        out,
+        "\"What to write of the kind {name}. A field that is not given is left alone; null clears it.\"\ninput Update{name}Input {{\n{mutation_id}  \"The record.\"\n  id: ID!\n  \"The version that the writer has seen; without it the last writer wins.\"\n  expectedVersion: Int\n{}}}\n",
+        fields(info, false)
+    );
+    let _ = writeln!(
+        out,
+        "\"Which record of the kind {name} to retire.\"\ninput Retire{name}Input {{\n{mutation_id}  \"The record.\"\n  id: ID!\n  \"The version that the writer has seen; without it any version is retired.\"\n  expectedVersion: Int\n}}\n"
+    );
+    for verb in ["Create", "Update", "Retire"] {
+        let _ = writeln!(
+            out,
+            "\"What came of it.\"\ntype {verb}{name}Payload {{\n  \"The text given with the input.\"\n  clientMutationId: String\n  \"The record as it is now; null if nothing was written.\"\n  {}: {name}\n  \"What kept the mutation from being done; empty if it was done.\"\n  userErrors: [UserError!]!\n  \"What is odd though the mutation was done.\"\n  warnings: [Warning!]!\n  \"Whether the graph does not show the change yet. It is written; the record given here is what was written, its relations may lag.\"\n  stale: Boolean!\n}}\n",
+            info.singular
+        );
+    }
+}
+
+/// The writable fields of a kind as input fields.
+fn fields(info: &'static KindInfo, create: bool) -> String {
+    let mut out = String::new();
+    for field in info.fields().filter(|field| field.writable) {
+        block(&mut out, "  ", &objects::documented(field));
+        let list = matches!(
+            field.ty,
+            FieldType::TextList
+                | FieldType::EnumList(_)
+                | FieldType::RefList(_)
+                | FieldType::ExternalIds
+                | FieldType::Translations
+        );
+        let scalar = objects::scalar(field);
+        let required = if create && field.required { "!" } else { "" };
+        let _ = if list {
+            writeln!(out, "  {}: [{scalar}!]{required}", field.name)
+        } else {
+            writeln!(out, "  {}: {scalar}{required}", field.name)
+        };
+    }
+    out
+}

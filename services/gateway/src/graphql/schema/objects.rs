@@ -1,0 +1,119 @@
+//! The object types of a kind: the record itself, its connection and its edge.
+
+use std::fmt::Write;
+
+use spil_proto::model::{FieldInfo, FieldType, HEADER_FIELDS, KindInfo, field};
+
+use super::text::block;
+
+/// The type of a record.
+pub(super) fn entity(out: &mut String, info: &'static KindInfo) {
+    block(out, "", info.doc);
+    let _ = writeln!(out, "type {} implements Record & Node {{", info.name);
+    for field in &HEADER_FIELDS {
+        block(out, "  ", field.doc);
+        match field.index {
+            field::NAME => out.push_str(
+                "  name(\n    \"The language wanted (BCP 47); the plain name where there is no translation.\"\n    language: String\n  ): String\n",
+            ),
+            _ => {
+                let _ = writeln!(out, "  {}: {}", field.name, header_type(field));
+            }
+        }
+    }
+    for field in info.own {
+        if matches!(field.ty, FieldType::Ref(_) | FieldType::RefList(_)) {
+            continue;
+        }
+        block(out, "  ", &documented(field));
+        let _ = writeln!(out, "  {}: {}", field.name, output_type(field));
+    }
+    for relation in info.kind.relations() {
+        block(out, "  ", &relation.doc);
+        if relation.many {
+            let _ = writeln!(out, "  {}{}", relation.name, list_arguments(relation.to.info()));
+        } else {
+            let _ = writeln!(out, "  {}: {}", relation.name, relation.to.info().name);
+        }
+    }
+    out.push_str("}\n\n");
+}
+
+/// The arguments and the type of a list of a kind: `(filter: …, first: …): CapabilityConnection!`.
+pub(super) fn list_arguments(info: &KindInfo) -> String {
+    format!(
+        "(\n    \"Which records.\"\n    filter: {0}Filter\n    \"In which order; by id where nothing is said or nothing else decides.\"\n    orderBy: [{0}Order!]\n    \
+         \"How many records from the start, at most 1000; 100 where neither `first` nor `last` is given.\"\n    first: Int\n    \"The cursor to start after.\"\n    after: String\n    \
+         \"How many records from the end, at most 1000.\"\n    last: Int\n    \"The cursor to end before.\"\n    before: String\n  ): {0}Connection!",
+        info.name
+    )
+}
+
+/// The types of a page of a kind.
+pub(super) fn connection(out: &mut String, info: &KindInfo) {
+    let name = info.name;
+    let _ = writeln!(
+        out,
+        "\"A page of a list of the kind {name}.\"\ntype {name}Connection {{\n  \"The records with their cursors.\"\n  edges: [{name}Edge!]!\n  \"The records.\"\n  nodes: [{name}!]!\n  \"Where the page stands.\"\n  pageInfo: PageInfo!\n  \"How many records the whole list has.\"\n  totalCount: Int!\n}}\n\n\"A record of the kind {name} in a list.\"\ntype {name}Edge {{\n  \"The record.\"\n  node: {name}!\n  \"The place of the record in the list.\"\n  cursor: String!\n}}\n"
+    );
+}
+
+/// The meaning of a field with its unit and range.
+pub(super) fn documented(field: &FieldInfo) -> String {
+    let mut text = field.doc.to_owned();
+    if !field.unit.is_empty() {
+        let _ = write!(text, " In {}.", field.unit);
+    }
+    match (field.min, field.max) {
+        (Some(min), Some(max)) => {
+            let _ = write!(text, " From {min} to {max}.");
+        }
+        (Some(min), None) => {
+            let _ = write!(text, " At least {min}.");
+        }
+        (None, Some(max)) => {
+            let _ = write!(text, " At most {max}.");
+        }
+        (None, None) => {}
+    }
+    text
+}
+
+fn header_type(field: &FieldInfo) -> &'static str {
+    match field.index {
+        field::ID => "ID!",
+        field::EXTERNAL_IDS => "[ExternalId!]!",
+        field::TAGS => "[String!]!",
+        field::TRANSLATIONS => "[Translation!]!",
+        field::VERSION => "Int!",
+        field::CREATED_AT | field::UPDATED_AT => "DateTime!",
+        field::RETIRED_AT => "DateTime",
+        _ => "String",
+    }
+}
+
+/// The output type of a field that is no relation.
+fn output_type(field: &FieldInfo) -> String {
+    match field.ty {
+        FieldType::TextList => "[String!]!".to_owned(),
+        FieldType::EnumList(list) => format!("[{}!]!", list.name),
+        _ => scalar(field).to_owned(),
+    }
+}
+
+/// The scalar or enumeration of one value of a field.
+pub(super) fn scalar(field: &FieldInfo) -> &'static str {
+    match field.ty {
+        FieldType::Id | FieldType::Ref(_) | FieldType::RefList(_) => "ID",
+        FieldType::Text | FieldType::TextList => "String",
+        FieldType::Bool => "Boolean",
+        FieldType::Int => "Int",
+        FieldType::Float => "Float",
+        FieldType::Decimal => "Decimal",
+        FieldType::Date => "Date",
+        FieldType::DateTime => "DateTime",
+        FieldType::Enum(list) | FieldType::EnumList(list) => list.name,
+        FieldType::ExternalIds => "ExternalIdInput",
+        FieldType::Translations => "TranslationInput",
+    }
+}

@@ -1,0 +1,152 @@
+//! The graph that answers: published as a whole, taken once for each request, replaced while requests go on.
+
+use std::{
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use arc_swap::ArcSwap;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use prost::Message;
+use spil_graph::Graph;
+use spil_proto::{changefeed::v1::Cursor, model::Owner};
+use tokio::sync::watch;
+
+/// A state of the graph, and where it stands with each owner.
+pub struct Published {
+    /// The graph.
+    pub graph: Graph,
+    /// Where it stands with each owner, in the order of [`Owner::ALL`].
+    pub owners: [PublishedOwner; 3],
+}
+
+/// Where a state of the graph stands with an owner.
+#[derive(Clone)]
+pub struct PublishedOwner {
+    /// Who.
+    pub owner: Owner,
+    /// The place in the owner's log that the graph shows; none while nothing was read yet.
+    pub cursor: Option<Cursor>,
+    /// What the follower knows beyond that.
+    pub status: Arc<Status>,
+}
+
+/// What the follower of an owner knows, kept up to date while it follows.
+#[derive(Debug, Default)]
+pub struct Status(RwLock<StatusValues>);
+
+/// The values of a [`Status`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct StatusValues {
+    /// The newest revision that the owner has told of.
+    pub head_revision: u64,
+    /// When the owner was last heard of: microseconds since 1970.
+    pub heard_at: Option<i64>,
+    /// How often everything was read anew.
+    pub resyncs: u64,
+    /// How often the checksums of the graph and of the owner differed.
+    pub digest_mismatches: u64,
+}
+
+impl Status {
+    /// The values as they are now.
+    pub fn read(&self) -> StatusValues {
+        *self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the values.
+    pub(crate) fn update(&self, change: impl FnOnce(&mut StatusValues)) {
+        change(&mut self.0.write().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+impl Published {
+    /// Where the graph stands with one owner.
+    pub fn owner(&self, owner: Owner) -> &PublishedOwner {
+        let [capability, workforce, initiative] = &self.owners;
+        match owner {
+            Owner::Capability => capability,
+            Owner::Workforce => workforce,
+            Owner::Initiative => initiative,
+        }
+    }
+
+    /// Whether everything of every owner was read at least once.
+    pub fn is_complete(&self) -> bool {
+        self.owners.iter().all(|owner| owner.cursor.is_some())
+    }
+
+    /// Whether the graph shows what an owner had at a place of its log. A place in another store or epoch is not
+    /// covered: nobody can say what it means now.
+    pub fn covers(&self, owner: Owner, wanted: &Cursor) -> bool {
+        self.owner(owner).cursor.as_ref().is_some_and(|cursor| {
+            cursor.store_id == wanted.store_id && cursor.epoch == wanted.epoch && cursor.revision >= wanted.revision
+        })
+    }
+
+    /// The consistency token: where the graph stands with every owner, as an opaque text.
+    pub fn token(&self) -> String {
+        let mut bytes = Vec::with_capacity(96);
+        for owner in &self.owners {
+            // Writing to memory does not fail; an owner that was never read is an empty message.
+            let _ = owner.cursor.clone().unwrap_or_default().encode_length_delimited(&mut bytes);
+        }
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+}
+
+/// Reads a consistency token; `None` if it is none.
+pub fn parse_token(token: &str) -> Option<[Cursor; 3]> {
+    if token.len() > 512 {
+        return None;
+    }
+    let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
+    let mut rest = bytes.as_slice();
+    let mut next = || Cursor::decode_length_delimited(&mut rest).ok();
+    let cursors = [next()?, next()?, next()?];
+    rest.is_empty().then_some(cursors)
+}
+
+/// The graph as it is now, for any number of readers.
+pub struct Live {
+    current: ArcSwap<Published>,
+    changed: watch::Sender<u64>,
+}
+
+impl Live {
+    /// An empty graph.
+    pub fn empty() -> Self {
+        let owners = Owner::ALL.map(|owner| PublishedOwner { owner, cursor: None, status: Arc::default() });
+        Self {
+            current: ArcSwap::from_pointee(Published { graph: Graph::new(), owners }),
+            changed: watch::Sender::new(0),
+        }
+    }
+
+    /// The graph as it is now. Take it once for each request.
+    pub fn load(&self) -> Arc<Published> {
+        self.current.load_full()
+    }
+
+    /// Puts another state in place of the present one.
+    pub(crate) fn publish(&self, published: Published) {
+        self.current.store(Arc::new(published));
+        self.changed.send_modify(|count| *count += 1);
+    }
+
+    /// Waits until the graph is as wanted, and gives it; `None` if it was not in time.
+    pub async fn wait_for(&self, limit: Duration, wanted: impl Fn(&Published) -> bool) -> Option<Arc<Published>> {
+        let mut changed = self.changed.subscribe();
+        let wait = async {
+            loop {
+                changed.mark_unchanged();
+                let published = self.load();
+                if wanted(&published) {
+                    return Some(published);
+                }
+                changed.changed().await.ok()?;
+            }
+        };
+        tokio::time::timeout(limit, wait).await.ok().flatten()
+    }
+}

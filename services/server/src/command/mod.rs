@@ -1,0 +1,113 @@
+//! The commands of the binary.
+
+mod demo;
+mod import;
+mod migrate;
+mod probe;
+mod serve;
+mod token;
+
+use std::{
+    error::Error,
+    io::{self, IsTerminal, Write},
+    process::ExitCode,
+};
+
+use clap::{Parser, Subcommand};
+use spil_gateway::graphql::schema::SpilSchema;
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{Config, Flags};
+
+/// Spil: the graph of how an organisation changes.
+#[derive(Debug, Parser)]
+#[command(name = "spil", version, about, max_term_width = 120)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    flags: Flags,
+    /// What is logged, for instance `info,spil_gateway=debug`.
+    #[arg(long, env = "SPIL_LOG", default_value = "info", global = true)]
+    log: String,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the roles of this process until it is asked to stop.
+    Serve,
+    /// Runs everything in one process with a demo organisation in it, and prints how to ask it.
+    Demo(demo::DemoArgs),
+    /// Brings the databases of the owners up to date. Safe to start several times at once.
+    Migrate,
+    /// Signs a development token.
+    Token(token::TokenArgs),
+    /// Prints the GraphQL schema.
+    Schema,
+    /// Reads CSV files into the graph, as a mapping says.
+    Import(import::ImportArgs),
+    /// Asks a running gateway whether it is ready.
+    Healthcheck,
+    /// Prints the settings that are in force, or says what is wrong with them.
+    Config,
+}
+
+type Outcome = Result<ExitCode, Box<dyn Error + Send + Sync>>;
+
+/// Runs a command and says how it went.
+pub async fn run(cli: Cli) -> ExitCode {
+    start_log(&cli.log);
+    match dispatch(cli).await {
+        Ok(code) => code,
+        Err(error) => {
+            let mut text = format!("spil: {error}");
+            let mut cause = error.source();
+            while let Some(reason) = cause {
+                text.push_str(&format!(": {reason}"));
+                cause = reason.source();
+            }
+            complain(&text);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn dispatch(cli: Cli) -> Outcome {
+    match cli.command {
+        Command::Serve => serve::run(&Config::load(&cli.flags)?).await,
+        Command::Demo(args) => demo::run(Config::load(&cli.flags)?, &args).await,
+        Command::Migrate => migrate::run(&Config::load(&cli.flags)?).await,
+        Command::Token(args) => token::run(&Config::load(&cli.flags)?, &args).await,
+        Command::Schema => {
+            say(&SpilSchema::get()?.sdl)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Import(args) => import::run(&Config::load(&cli.flags)?, args).await,
+        Command::Healthcheck => probe::run(&Config::load(&cli.flags)?).await,
+        Command::Config => {
+            say(&toml::to_string_pretty(&Config::load(&cli.flags)?)?)?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// Logs go to standard error; standard output is for answers.
+fn start_log(filter: &str) {
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    let terminal = io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(terminal).with_target(false).init();
+}
+
+/// Writes to standard output. Whoever reads it may have gone, for instance `head`: that is no fault.
+fn say(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
+}
+
+/// Writes a line to standard error. There is nowhere to tell of a failure to do so.
+fn complain(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}

@@ -1,0 +1,30 @@
+//! `spil token`
+
+use std::{process::ExitCode, time::Duration};
+
+use spil_auth::{DevelopmentKey, Permission, Signer};
+
+use super::{Outcome, say};
+use crate::config::Config;
+
+/// What a token says.
+#[derive(Debug, clap::Args)]
+pub(crate) struct TokenArgs {
+    /// Whom the token names; the actor of every change made with it.
+    #[arg(long, default_value = "developer")]
+    subject: String,
+    /// What its bearer may do, separated by commas: read, write, admin.
+    #[arg(long, default_value = "read,write", value_delimiter = ',')]
+    permissions: Vec<Permission>,
+    /// How many hours it lasts.
+    #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u64).range(1..=8760))]
+    hours: u64,
+}
+
+pub(super) async fn run(config: &Config, args: &TokenArgs) -> Outcome {
+    tokio::fs::create_dir_all(config.data_folder()).await?;
+    let signer = Signer::new(&DevelopmentKey::read_or_create(&config.key_file())?)?;
+    let token = signer.sign(&args.subject, &args.permissions, Duration::from_secs(args.hours * 3600))?;
+    say(&format!("{token}\n"))?;
+    Ok(ExitCode::SUCCESS)
+}

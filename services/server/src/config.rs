@@ -1,0 +1,269 @@
+//! How a process is set up: defaults, then a file, then the environment, then flags; the later one wins.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+};
+
+use figment::{
+    Figment,
+    providers::{Env, Format, Serialized, Toml},
+};
+use serde::{Deserialize, Serialize};
+use spil_proto::model::Owner;
+
+/// The settings of a process. In a file (TOML) by these names; in the environment as `SPIL_LISTEN` and so on, with two underscores
+/// before a name within a section: `SPIL_OWNERS__WORKFORCE`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// What this process does.
+    pub roles: Vec<Role>,
+    /// The folder of the SQLite files and of the development key.
+    pub data: PathBuf,
+    /// Where the data are: `sqlite` (a file for each owner in the data folder) or a URL `postgres://…` (a schema for each owner).
+    pub database: String,
+    /// The most connections of each owner to PostgreSQL.
+    pub database_connections: u32,
+    /// Where the gateway listens for HTTP.
+    pub listen: SocketAddr,
+    /// Where the owners of this process listen for gRPC.
+    pub grpc_listen: SocketAddr,
+    /// Where owners that are not in this process are: `http://host:port`.
+    pub owners: OwnerAddresses,
+    /// The file of the development key; `development-key.pem` in the data folder where nothing is said. All processes that work
+    /// together need the same.
+    pub key: Option<PathBuf>,
+    /// How many threads answer HTTP requests; as many as there are cores where nothing is said.
+    pub http_workers: Option<usize>,
+    /// How many seconds requests that are under way may take when the process is asked to stop.
+    pub drain_seconds: u64,
+}
+
+/// What a process does.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Answers GraphQL.
+    Gateway,
+    /// Owns objectives, capabilities, processes and applications.
+    Capability,
+    /// Owns org units, roles, positions, workers and skills.
+    Workforce,
+    /// Owns initiatives and benefits.
+    Initiative,
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Role; 4] = [Role::Gateway, Role::Capability, Role::Workforce, Role::Initiative];
+
+    /// The owner that the role is, if it is one.
+    pub fn owner(self) -> Option<Owner> {
+        match self {
+            Role::Gateway => None,
+            Role::Capability => Some(Owner::Capability),
+            Role::Workforce => Some(Owner::Workforce),
+            Role::Initiative => Some(Owner::Initiative),
+        }
+    }
+}
+
+/// Where owners that are not in this process are.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct OwnerAddresses {
+    /// The owner `capability`.
+    pub capability: Option<String>,
+    /// The owner `workforce`.
+    pub workforce: Option<String>,
+    /// The owner `initiative`.
+    pub initiative: Option<String>,
+}
+
+impl OwnerAddresses {
+    /// The address of one owner.
+    pub fn of(&self, owner: Owner) -> Option<&str> {
+        match owner {
+            Owner::Capability => self.capability.as_deref(),
+            Owner::Workforce => self.workforce.as_deref(),
+            Owner::Initiative => self.initiative.as_deref(),
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let local = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
+        Self {
+            roles: Role::ALL.to_vec(),
+            data: PathBuf::from(".spil"),
+            database: "sqlite".to_owned(),
+            database_connections: 10,
+            listen: local(7600),
+            grpc_listen: local(7601),
+            owners: OwnerAddresses::default(),
+            key: None,
+            http_workers: None,
+            drain_seconds: 10,
+        }
+    }
+}
+
+/// Flags that every command which needs settings takes.
+#[derive(Clone, Debug, Default, clap::Args, Serialize)]
+pub struct Flags {
+    /// A file with settings (TOML).
+    #[arg(long, env = "SPIL_CONFIG", global = true)]
+    #[serde(skip)]
+    pub config: Option<PathBuf>,
+    /// The folder of the SQLite files and of the development key [default: .spil]
+    #[arg(long, global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<PathBuf>,
+    /// `sqlite`, or the URL of a PostgreSQL database [default: sqlite]
+    #[arg(long, global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    database: Option<String>,
+    /// Where the gateway listens for HTTP [default: 127.0.0.1:7600]
+    #[arg(long, global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    listen: Option<SocketAddr>,
+    /// Where the owners listen for gRPC [default: 127.0.0.1:7601]
+    #[arg(long, global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grpc_listen: Option<SocketAddr>,
+    /// What this process does, separated by commas [default: all]
+    #[arg(long, global = true, value_delimiter = ',')]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    roles: Option<Vec<Role>>,
+    /// The file of the development key [default: development-key.pem in the data folder]
+    #[arg(long, global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<PathBuf>,
+}
+
+/// Why there are no settings.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The settings can not be read; the message names the setting and where it comes from.
+    #[error("{0}")]
+    Unreadable(Box<figment::Error>),
+    /// The file is not there.
+    #[error("the file {} with settings is not there", .0.display())]
+    NoFile(PathBuf),
+    /// No role is left to run.
+    #[error("`roles` is empty: name at least one of gateway, capability, workforce, initiative")]
+    NoRole,
+    /// The database is neither kind.
+    #[error("`database` is `sqlite` or a URL that begins with `postgres://`")]
+    Database,
+    /// An owner is neither here nor anywhere.
+    #[error("the gateway needs the owner `{0}`: add it to `roles`, or give its address in `owners.{0}`")]
+    OwnerNowhere(&'static str),
+}
+
+impl Config {
+    /// Puts the settings together.
+    ///
+    /// # Errors
+    /// If one is unknown or malformed, or they do not make sense together.
+    pub fn load(flags: &Flags) -> Result<Self, ConfigError> {
+        let mut figment = Figment::from(Serialized::defaults(Config::default()));
+        if let Some(file) = &flags.config {
+            if !file.exists() {
+                return Err(ConfigError::NoFile(file.clone()));
+            }
+            figment = figment.merge(Toml::file_exact(file));
+        }
+        // These speak to commands, not to the settings.
+        let environment = Env::prefixed("SPIL_").ignore(&["config", "token", "server", "log"]).filter(|key| {
+            !key.as_str().starts_with("test_") && !key.as_str().starts_with("samples")
+        });
+        let config: Config = figment
+            .merge(environment.split("__"))
+            .merge(Serialized::defaults(flags))
+            .extract()
+            .map_err(|error| ConfigError::Unreadable(Box::new(error)))?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        if self.roles.is_empty() {
+            return Err(ConfigError::NoRole);
+        }
+        if self.database != "sqlite" && !self.database.starts_with("postgres://") && !self.database.starts_with("postgresql://") {
+            return Err(ConfigError::Database);
+        }
+        if self.roles.contains(&Role::Gateway)
+            && let Some(owner) = Owner::ALL.into_iter().find(|owner| !self.is_local(*owner) && self.owners.of(*owner).is_none())
+        {
+            return Err(ConfigError::OwnerNowhere(owner.name()));
+        }
+        Ok(())
+    }
+
+    /// Whether an owner runs in this process.
+    pub fn is_local(&self, owner: Owner) -> bool {
+        self.roles.iter().any(|role| role.owner() == Some(owner))
+    }
+
+    /// Whether the data are in files of this process, which then brings them up to date by itself.
+    pub fn is_embedded(&self) -> bool {
+        self.database == "sqlite"
+    }
+
+    /// The URL of the database of an owner.
+    pub fn database_url(&self, owner: Owner) -> String {
+        if self.is_embedded() { format!("sqlite://{}", self.data.join(format!("{}.db", owner.name())).display()) } else { self.database.clone() }
+    }
+
+    /// The file of the development key.
+    pub fn key_file(&self) -> PathBuf {
+        self.key.clone().unwrap_or_else(|| self.data.join("development-key.pem"))
+    }
+
+    /// The folder that has to be there before anything starts.
+    pub fn data_folder(&self) -> &Path {
+        &self.data
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[allow(clippy::result_large_err, reason = "the closure's error type is the library's")]
+    fn flags_win_over_the_environment_and_that_over_the_file() {
+        figment::Jail::expect_with(|jail| {
+            jail.create_file("spil.toml", "listen = \"127.0.0.1:1\"\ngrpc_listen = \"127.0.0.1:1\"\ndrain_seconds = 3\n")?;
+            jail.set_env("SPIL_LISTEN", "127.0.0.1:2");
+            jail.set_env("SPIL_GRPC_LISTEN", "127.0.0.1:2");
+            jail.set_env("SPIL_OWNERS__WORKFORCE", "http://workforce:7601");
+            let flags = Flags { config: Some("spil.toml".into()), listen: "127.0.0.1:3".parse().ok(), ..Flags::default() };
+            let config = Config::load(&flags).map_err(|error| error.to_string())?;
+            assert_eq!((config.listen.port(), config.grpc_listen.port(), config.drain_seconds), (3, 2, 3));
+            assert_eq!(config.owners.of(Owner::Workforce), Some("http://workforce:7601"));
+            Ok(())
+        });
+    }
+
+    #[test]
+    #[allow(clippy::result_large_err, reason = "the closure's error type is the library's")]
+    fn nonsense_is_named() {
+        figment::Jail::expect_with(|jail| {
+            jail.create_file("spil.toml", "lisen = \"127.0.0.1:1\"\n")?;
+            let flags = Flags { config: Some("spil.toml".into()), ..Flags::default() };
+            let error = Config::load(&flags).expect_err("an unknown setting").to_string();
+            assert!(error.contains("lisen"), "{error}");
+            let flags = Flags { roles: Some(vec![Role::Gateway, Role::Workforce]), ..Flags::default() };
+            let error = Config::load(&flags).expect_err("an owner that is nowhere").to_string();
+            assert!(error.contains("owners.capability"), "{error}");
+            let flags = Flags { database: Some("mysql://x".into()), ..Flags::default() };
+            assert!(matches!(Config::load(&flags), Err(ConfigError::Database)));
+            Ok(())
+        });
+    }
+}

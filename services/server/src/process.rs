@@ -1,0 +1,314 @@
+//! A running process: built, then listening, then asked to stop.
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    path::PathBuf,
+    sync::Arc,
+    thread,
+    time::Duration,
+};
+
+use spil_auth::{DevelopmentKey, KeyError, Permission, SignError, Signer, Verifier};
+use spil_changefeed::{OwnerService, Store, StoreConfig, StoreError, WallClock};
+use spil_gateway::{
+    follow::{FeedToken, FeedTokenError, Followers},
+    graphql::{Engine, limits::Limits, schema::SpilSchema},
+    http::{self, HttpConfig},
+    live::Live,
+};
+use spil_proto::{model::Owner, owner::OwnerClient};
+use tokio::task::JoinHandle;
+use tokio_stream::wrappers::TcpListenerStream;
+use tokio_util::sync::CancellationToken;
+use tonic::{
+    service::Routes,
+    transport::{Channel, Endpoint, Server},
+};
+
+use crate::{
+    config::{Config, Role},
+    in_process,
+};
+
+/// How long a token lasts with which the gateway follows the owners.
+const FEED_TOKEN_LIFETIME: Duration = Duration::from_secs(3600);
+
+/// A process that runs its roles.
+pub struct Process {
+    /// Where GraphQL is answered, if it is.
+    pub http: Option<SocketAddr>,
+    /// Where the owners answer, if there are any.
+    pub grpc: Option<SocketAddr>,
+    /// Clients of all owners that this process knows.
+    pub clients: Vec<OwnerClient>,
+    /// Signs development tokens.
+    pub signer: Signer,
+    /// The graph that is live, if this process is a gateway.
+    pub live: Option<Arc<Live>>,
+    stop: CancellationToken,
+    tasks: Vec<JoinHandle<()>>,
+    gateway: Option<Gateway>,
+    stores: Vec<Store>,
+}
+
+struct Gateway {
+    handle: actix_web::dev::ServerHandle,
+    thread: thread::JoinHandle<()>,
+    _followers: Followers,
+}
+
+/// Why a process does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data folder can not be made.
+    #[error("the data folder {} can not be made", path.display())]
+    DataFolder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// There is no key.
+    #[error("there is no development key")]
+    Key(#[from] KeyError),
+    /// The key can not sign.
+    #[error("the development key can not be used")]
+    Sign(#[from] SignError),
+    /// The database of an owner can not be used.
+    #[error("the database of the owner `{owner}` can not be used")]
+    Store {
+        /// Which owner.
+        owner: &'static str,
+        /// Why.
+        source: StoreError,
+    },
+    /// The database is of another version.
+    #[error("the database of the owner `{owner}` lacks {}: run `spil migrate` first", migrations.join(", "))]
+    Pending {
+        /// Which owner.
+        owner: &'static str,
+        /// What is to be done.
+        migrations: Vec<String>,
+    },
+    /// The address of an owner is none.
+    #[error("the address of the owner `{owner}` is not a URL")]
+    Address {
+        /// Which owner.
+        owner: &'static str,
+        /// Why.
+        source: tonic::transport::Error,
+    },
+    /// A socket can not be opened.
+    #[error("{address} can not be listened on")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The model makes no schema: a fault of ours.
+    #[error("there is no schema")]
+    Schema(#[source] &'static spil_gateway::graphql::schema::SchemaError),
+    /// The HTTP server did not start.
+    #[error("the HTTP server did not start")]
+    Http,
+}
+
+/// Signs the tokens with which the gateway follows the owners.
+struct FeedSigner(Signer);
+
+impl FeedToken for FeedSigner {
+    fn feed_token(&self) -> Result<String, FeedTokenError> {
+        self.0.sign("spil-gateway", &[Permission::Read], FEED_TOKEN_LIFETIME).map_err(|error| FeedTokenError(Box::new(error)))
+    }
+}
+
+impl Process {
+    /// Starts the roles.
+    ///
+    /// # Errors
+    /// If a database, a key, a socket or an address can not be used; nothing is left running then.
+    pub async fn start(config: &Config) -> Result<Self, StartError> {
+        tokio::fs::create_dir_all(config.data_folder())
+            .await
+            .map_err(|source| StartError::DataFolder { path: config.data_folder().to_owned(), source })?;
+        let signer = Signer::new(&DevelopmentKey::read_or_create(&config.key_file())?)?;
+        let mut process = Self {
+            http: None,
+            grpc: None,
+            clients: Vec::new(),
+            signer,
+            live: None,
+            stop: CancellationToken::new(),
+            tasks: Vec::new(),
+            gateway: None,
+            stores: Vec::new(),
+        };
+        match process.start_roles(config).await {
+            Ok(()) => Ok(process),
+            Err(error) => {
+                process.stop().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn start_roles(&mut self, config: &Config) -> Result<(), StartError> {
+        let mut routers = Vec::new();
+        for owner in Owner::ALL {
+            if config.is_local(owner) {
+                let service = self.open(config, owner).await?;
+                routers.push(spil_changefeed::routes(owner, service.clone()).into_axum_router());
+                let (channel, server) = in_process::serve(spil_changefeed::routes(owner, service), self.stop.child_token());
+                self.tasks.push(tokio::spawn(report(owner.name(), server)));
+                self.clients.push(OwnerClient::new(owner, channel));
+            } else if let Some(address) = config.owners.of(owner) {
+                let channel = connect(address).map_err(|source| StartError::Address { owner: owner.name(), source })?;
+                self.clients.push(OwnerClient::new(owner, channel));
+            }
+        }
+        if !routers.is_empty() {
+            self.listen_grpc(config.grpc_listen, routers).await?;
+        }
+        if config.roles.contains(&Role::Gateway) {
+            self.start_gateway(config)?;
+        }
+        Ok(())
+    }
+
+    /// Opens the database of an owner; one in a file of ours is brought up to date, any other must be.
+    async fn open(&mut self, config: &Config, owner: Owner) -> Result<OwnerService, StartError> {
+        let failed = |source| StartError::Store { owner: owner.name(), source };
+        let store =
+            spil_changefeed::open(&StoreConfig { owner, url: config.database_url(owner), max_connections: config.database_connections })
+                .await
+                .map_err(failed)?;
+        if config.is_embedded() {
+            store.migrate().await.map_err(failed)?;
+        } else {
+            let migrations = store.pending_migrations().await.map_err(failed)?;
+            if !migrations.is_empty() {
+                return Err(StartError::Pending { owner: owner.name(), migrations });
+            }
+        }
+        self.stores.push(store.clone());
+        let rules = match owner {
+            Owner::Capability => spil_capability::rules(),
+            Owner::Workforce => spil_workforce::rules(),
+            Owner::Initiative => spil_initiative::rules(),
+        };
+        Ok(OwnerService::new(store, rules, self.verifier(), Arc::new(WallClock)))
+    }
+
+    async fn listen_grpc(&mut self, address: SocketAddr, routers: Vec<tonic::codegen::axum_router::Router>) -> Result<(), StartError> {
+        let failed = |source| StartError::Listen { address, source };
+        let listener = tokio::net::TcpListener::bind(address).await.map_err(failed)?;
+        self.grpc = Some(listener.local_addr().map_err(failed)?);
+        let routes = routers.into_iter().fold(Routes::default().into_axum_router(), |all, router| all.merge(router));
+        let server = tokio::spawn(
+            Server::builder()
+                .http2_keepalive_interval(Some(Duration::from_secs(30)))
+                .add_routes(Routes::from(routes))
+                .serve_with_incoming_shutdown(TcpListenerStream::new(listener), self.stop.child_token().cancelled_owned()),
+        );
+        self.tasks.push(tokio::spawn(report("grpc", server)));
+        Ok(())
+    }
+
+    fn start_gateway(&mut self, config: &Config) -> Result<(), StartError> {
+        let schema = SpilSchema::get().map_err(StartError::Schema)?;
+        let clients: [OwnerClient; 3] = std::mem::take(&mut self.clients).try_into().map_err(|_| StartError::Http)?;
+        self.clients = clients.to_vec();
+        let live = Arc::new(Live::empty());
+        let followers = Followers::start(Arc::clone(&live), clients.clone(), Arc::new(FeedSigner(self.signer.clone())));
+        let engine = Engine::new(schema, Arc::clone(&live), clients, Limits::default());
+        let address = config.listen;
+        let failed = |source| StartError::Listen { address, source };
+        let listener = TcpListener::bind(address).map_err(failed)?;
+        self.http = Some(listener.local_addr().map_err(failed)?);
+        let workers = config.http_workers.or_else(|| thread::available_parallelism().ok().map(Into::into)).unwrap_or(2);
+        let http_config = HttpConfig { workers, drain: Duration::from_secs(config.drain_seconds) };
+        let (handle, thread) = serve_http(listener, engine, self.verifier(), schema, http_config)?;
+        self.live = Some(live);
+        self.gateway = Some(Gateway { handle, thread, _followers: followers });
+        Ok(())
+    }
+
+    /// Checks the tokens that this process takes.
+    pub fn verifier(&self) -> Verifier {
+        self.signer.verifier()
+    }
+
+    /// Answers what is under way, then stops: first the front door, then the owners, then the databases.
+    pub async fn stop(mut self) {
+        if let Some(gateway) = self.gateway.take() {
+            gateway.handle.stop(true).await;
+            let _ = tokio::task::spawn_blocking(move || gateway.thread.join()).await;
+        }
+        self.stop.cancel();
+        for task in self.tasks.drain(..) {
+            // A follower elsewhere may hold a stream open; it is cut off after a moment and goes on with another replica.
+            let mut task = task;
+            if tokio::time::timeout(Duration::from_secs(3), &mut task).await.is_err() {
+                task.abort();
+            }
+        }
+        for store in self.stores.drain(..) {
+            store.close().await;
+        }
+    }
+}
+
+/// Runs the HTTP server on a runtime of its own, as its library wants it.
+fn serve_http(
+    listener: TcpListener,
+    engine: Engine,
+    verifier: Verifier,
+    schema: &'static SpilSchema,
+    config: HttpConfig,
+) -> Result<(actix_web::dev::ServerHandle, thread::JoinHandle<()>), StartError> {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let thread = thread::Builder::new()
+        .name("http".to_owned())
+        .spawn(move || {
+            actix_web::rt::System::new().block_on(async move {
+                match http::serve(listener, engine, verifier, schema, config) {
+                    Ok(server) => {
+                        let _ = sender.send(server.handle());
+                        if let Err(error) = server.await {
+                            tracing::error!(%error, "the HTTP server failed");
+                        }
+                    }
+                    Err(error) => tracing::error!(%error, "the HTTP server did not start"),
+                }
+            });
+        })
+        .map_err(|_| StartError::Http)?;
+    let handle = receiver.recv().map_err(|_| StartError::Http)?;
+    Ok((handle, thread))
+}
+
+/// A channel to an address, which connects when it is first used and again whenever it has to.
+///
+/// # Errors
+/// If the address is no URL.
+pub fn connect(address: &str) -> Result<Channel, tonic::transport::Error> {
+    Ok(Endpoint::from_shared(address.to_owned())?
+        .connect_timeout(Duration::from_secs(5))
+        .http2_keep_alive_interval(Duration::from_secs(15))
+        .keep_alive_timeout(Duration::from_secs(10))
+        .keep_alive_while_idle(true)
+        .initial_stream_window_size(4 << 20)
+        .initial_connection_window_size(8 << 20)
+        .connect_lazy())
+}
+
+async fn report(name: &'static str, server: JoinHandle<Result<(), tonic::transport::Error>>) {
+    match server.await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!(name, %error, "a gRPC server failed"),
+        Err(error) => tracing::error!(name, %error, "a gRPC server was ended"),
+    }
+}
+
