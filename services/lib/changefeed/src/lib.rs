@@ -1,1 +1,21 @@
 //! Stores records, applies commands to them and feeds the changes to followers.
+//!
+//! This is all of an owner that does not depend on what it owns; the model table says what that is, and [`Rules`] adds what
+//! the table can not say. [`store`](Store) is the database, [`OwnerService`] the use cases, [`routes`] the gRPC server.
+//!
+//! The order of commits is the order of revisions: the last statements of a write transaction take the next revision from a
+//! row that stays locked until the commit, and write the changes under it. A follower that has seen revision *n* has seen
+//! everything that was ever committed up to it.
+
+mod clock;
+mod command;
+mod grpc;
+mod rule;
+mod service;
+mod store;
+
+pub use clock::{Clock, WallClock};
+pub use grpc::routes;
+pub use rule::{Findings, Proposal, Related, Rules};
+pub use service::{ApplyError, DigestError, FeedError, FeedLimits, FeedStream, OwnerService};
+pub use store::{Store, StoreConfig, StoreError, open};

@@ -1,0 +1,106 @@
+//! The calls of an owner over gRPC. This is the only place that knows tonic's side of the server.
+
+mod status;
+
+use std::pin::Pin;
+
+use futures::{Stream, StreamExt};
+use spil_auth::Caller;
+use spil_proto::{
+    capability::v1::service::capability_service_server::{CapabilityService, CapabilityServiceServer},
+    changefeed::v1::{
+        ApplyRequest, ApplyResponse, DigestRequest, DigestResponse, SnapshotRequest, SnapshotResponse, WatchRequest,
+        WatchResponse,
+    },
+    initiative::v1::service::initiative_service_server::{InitiativeService, InitiativeServiceServer},
+    model::Owner,
+    owner::MAX_MESSAGE_BYTES,
+    workforce::v1::service::workforce_service_server::{WorkforceService, WorkforceServiceServer},
+};
+use tonic::{Request, Response, Status, metadata::MetadataMap, service::Routes};
+
+use crate::OwnerService;
+
+/// The gRPC server of an owner, under the owner's own service name.
+pub fn routes(owner: Owner, service: OwnerService) -> Routes {
+    let calls = Calls { service };
+    match owner {
+        Owner::Capability => Routes::new(
+            CapabilityServiceServer::new(calls)
+                .max_decoding_message_size(MAX_MESSAGE_BYTES)
+                .max_encoding_message_size(MAX_MESSAGE_BYTES),
+        ),
+        Owner::Workforce => Routes::new(
+            WorkforceServiceServer::new(calls)
+                .max_decoding_message_size(MAX_MESSAGE_BYTES)
+                .max_encoding_message_size(MAX_MESSAGE_BYTES),
+        ),
+        Owner::Initiative => Routes::new(
+            InitiativeServiceServer::new(calls)
+                .max_decoding_message_size(MAX_MESSAGE_BYTES)
+                .max_encoding_message_size(MAX_MESSAGE_BYTES),
+        ),
+    }
+}
+
+struct Calls {
+    service: OwnerService,
+}
+
+type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+impl Calls {
+    fn caller(&self, metadata: &MetadataMap) -> Result<Caller, Status> {
+        let header = metadata.get("authorization").and_then(|value| value.to_str().ok());
+        let token = header.and_then(|header| {
+            let (scheme, token) = header.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+        });
+        let token = token.ok_or_else(|| Status::unauthenticated("a bearer token is needed"))?;
+        self.service.authenticate(token).map_err(|error| Status::unauthenticated(error.to_string()))
+    }
+}
+
+/// The same four calls under the name of each owner.
+macro_rules! serve {
+    ($service:ident) => {
+        #[tonic::async_trait]
+        impl $service for Calls {
+            type SnapshotStream = Answers<SnapshotResponse>;
+            type WatchStream = Answers<WatchResponse>;
+
+            async fn apply(&self, request: Request<ApplyRequest>) -> Result<Response<ApplyResponse>, Status> {
+                let caller = self.caller(request.metadata())?;
+                let answer = self.service.apply(&caller, request.into_inner()).await;
+                answer.map(Response::new).map_err(|error| status::of_apply(&error))
+            }
+
+            async fn snapshot(
+                &self,
+                request: Request<SnapshotRequest>,
+            ) -> Result<Response<Self::SnapshotStream>, Status> {
+                let caller = self.caller(request.metadata())?;
+                let stream = self.service.snapshot(&caller, request.into_inner()).await;
+                let stream = stream.map_err(|error| status::of_feed(&error))?;
+                Ok(Response::new(Box::pin(stream.map(|part| part.map_err(|error| status::of_feed(&error))))))
+            }
+
+            async fn watch(&self, request: Request<WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
+                let caller = self.caller(request.metadata())?;
+                let stream = self.service.watch(&caller, request.into_inner()).await;
+                let stream = stream.map_err(|error| status::of_feed(&error))?;
+                Ok(Response::new(Box::pin(stream.map(|part| part.map_err(|error| status::of_feed(&error))))))
+            }
+
+            async fn digest(&self, request: Request<DigestRequest>) -> Result<Response<DigestResponse>, Status> {
+                let caller = self.caller(request.metadata())?;
+                let answer = self.service.digest(&caller).await;
+                answer.map(Response::new).map_err(|error| status::of_digest(&error))
+            }
+        }
+    };
+}
+
+serve!(CapabilityService);
+serve!(WorkforceService);
+serve!(InitiativeService);

@@ -1,0 +1,47 @@
+//! Which gRPC status says what went wrong. What the database says is logged, not sent.
+
+use tonic::Status;
+
+use crate::{ApplyError, DigestError, FeedError, StoreError};
+
+pub(super) fn of_apply(error: &ApplyError) -> Status {
+    match error {
+        ApplyError::Forbidden(forbidden) => Status::permission_denied(forbidden.to_string()),
+        ApplyError::Request(_) => Status::invalid_argument(error.to_string()),
+        ApplyError::TooLarge(_) => Status::resource_exhausted(error.to_string()),
+        ApplyError::Contended => Status::aborted(error.to_string()),
+        ApplyError::Stopping => Status::unavailable(error.to_string()),
+        ApplyError::Store(source) => of_store(source),
+    }
+}
+
+pub(super) fn of_feed(error: &FeedError) -> Status {
+    match error {
+        FeedError::Forbidden(forbidden) => Status::permission_denied(forbidden.to_string()),
+        FeedError::Request(_) => Status::invalid_argument(error.to_string()),
+        FeedError::OutOfRange => Status::out_of_range(error.to_string()),
+        FeedError::TooSlow => Status::resource_exhausted(error.to_string()),
+        FeedError::Stopping => Status::unavailable(error.to_string()),
+        FeedError::Store(source) => of_store(source),
+    }
+}
+
+pub(super) fn of_digest(error: &DigestError) -> Status {
+    match error {
+        DigestError::Forbidden(forbidden) => Status::permission_denied(forbidden.to_string()),
+        DigestError::Store(source) => of_store(source),
+    }
+}
+
+fn of_store(error: &StoreError) -> Status {
+    match error {
+        StoreError::Unreachable(_) | StoreError::Contended(_) | StoreError::Crowded => {
+            tracing::warn!(error = error as &dyn std::error::Error, "the database is not at hand");
+            Status::unavailable(error.to_string())
+        }
+        _ => {
+            tracing::error!(error = error as &dyn std::error::Error, "the database failed");
+            Status::internal("the database failed")
+        }
+    }
+}

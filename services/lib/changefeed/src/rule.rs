@@ -1,0 +1,122 @@
+//! How a domain adds its rules to what the model table says.
+
+use spil_proto::{
+    changefeed::v1::{Problem, ProblemCode, Record},
+    model::{FieldType, Kind},
+};
+
+/// The rules of a domain. They are pure: they read no clock and do no I/O; the records that they look at beside the changed
+/// one are named by [`Rules::related`] and loaded for the whole batch at once.
+pub trait Rules: Send + Sync + 'static {
+    /// The records that [`Rules::check`] looks at when a record of a kind is created or updated.
+    fn related(&self, kind: Kind) -> &'static [Related];
+
+    /// Looks at a record that is created or updated. It is not called for one that is retired or stays as it is.
+    fn check(&self, proposal: &Proposal<'_>, findings: &mut Findings);
+}
+
+/// Other records that a rule looks at.
+#[derive(Clone, Copy, Debug)]
+pub enum Related {
+    /// The other live records of the kind that refer to the same record by a field.
+    Siblings {
+        /// A single reference of the kind, by its name in the proto file.
+        field: &'static str,
+        /// Whether two batches may not change such records at the same time. Needed where a rule forbids something, and only
+        /// possible where the record referred to has the same owner.
+        exclusive: bool,
+    },
+    /// The record that a field refers to.
+    Referenced {
+        /// A single reference of the kind to a kind of the same owner, by its name in the proto file.
+        field: &'static str,
+    },
+}
+
+impl Related {
+    /// The field it goes by.
+    pub fn field(&self) -> &'static str {
+        match self {
+            Related::Siblings { field, .. } | Related::Referenced { field } => field,
+        }
+    }
+
+    /// Whether a kind has such a field; for the tests of a domain.
+    pub fn fits(&self, kind: Kind) -> bool {
+        let field = kind.info().field_by_column(self.field());
+        match (field.map(|field| field.ty), self) {
+            (Some(FieldType::Ref(_)), Related::Siblings { exclusive: false, .. }) => true,
+            (Some(FieldType::Ref(to)), _) => to.info().owner == kind.info().owner,
+            _ => false,
+        }
+    }
+}
+
+/// A record as it would be, with what the rules of its kind asked for.
+#[derive(Debug)]
+pub struct Proposal<'a> {
+    /// The record before; `None` if it is new.
+    pub before: Option<&'a Record>,
+    /// The record after.
+    pub after: &'a Record,
+    siblings: Vec<(&'static str, Vec<&'a Record>)>,
+    referenced: Vec<(&'static str, &'a Record)>,
+}
+
+impl<'a> Proposal<'a> {
+    /// A proposal without related records.
+    pub fn new(before: Option<&'a Record>, after: &'a Record) -> Self {
+        Self { before, after, siblings: Vec::new(), referenced: Vec::new() }
+    }
+
+    /// Adds what [`Related::Siblings`] stands for.
+    #[must_use]
+    pub fn with_siblings(mut self, field: &'static str, records: Vec<&'a Record>) -> Self {
+        self.siblings.push((field, records));
+        self
+    }
+
+    /// Adds what [`Related::Referenced`] stands for.
+    #[must_use]
+    pub fn with_referenced(mut self, field: &'static str, record: &'a Record) -> Self {
+        self.referenced.push((field, record));
+        self
+    }
+
+    /// The other live records that refer by the field to the same record as this one.
+    pub fn siblings(&self, field: &str) -> impl Iterator<Item = &'a Record> {
+        self.siblings.iter().filter(move |(name, _)| *name == field).flat_map(|(_, records)| records.iter().copied())
+    }
+
+    /// The record that the field refers to, retired or not.
+    pub fn referenced(&self, field: &str) -> Option<&'a Record> {
+        self.referenced.iter().find(|(name, _)| *name == field).map(|(_, record)| *record)
+    }
+}
+
+/// What the rules have to say about a proposal.
+#[derive(Debug, Default)]
+pub struct Findings {
+    /// What makes it invalid.
+    pub problems: Vec<Problem>,
+    /// What the writer should know.
+    pub warnings: Vec<Problem>,
+}
+
+impl Findings {
+    /// A rule is broken. `field` is a name in the proto file, or empty for the whole record; the message holds no personal
+    /// data.
+    pub fn broken(&mut self, field: &str, message: impl Into<String>) {
+        self.problems.push(problem(field, ProblemCode::Rule, message));
+    }
+
+    /// Something looks odd and is allowed.
+    pub fn warn(&mut self, field: &str, message: impl Into<String>) {
+        self.warnings.push(problem(field, ProblemCode::Rule, message));
+    }
+}
+
+/// A problem in the words of the contract.
+pub(crate) fn problem(field: &str, code: ProblemCode, message: impl Into<String>) -> Problem {
+    Problem { field: field.to_owned(), code: code.into(), message: message.into() }
+}

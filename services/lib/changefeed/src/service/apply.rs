@@ -1,0 +1,135 @@
+//! Applying a batch of commands.
+
+use std::time::Duration;
+
+use prost::Message;
+use rand::RngExt;
+use spil_auth::{Caller, Forbidden, Permission};
+use spil_proto::changefeed::v1::{ApplyRequest, ApplyResponse};
+use uuid::{ContextV7, Timestamp, Uuid};
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::OwnerService;
+use crate::{
+    StoreError,
+    command::prepare::prepare,
+    store::{Attempt, AttemptError, Batch, BatchKey},
+};
+
+/// The most commands in a batch.
+const MAX_COMMANDS: usize = 10_000;
+/// The most bytes of an idempotency key, and of the name of a source.
+const MAX_NAME_BYTES: usize = 256;
+/// How often a batch is tried when others are in its way.
+const MAX_TRIES: u32 = 12;
+/// How often a batch is tried when the database can not be reached. The key keeps it from being applied twice.
+const MAX_RECONNECTS: u32 = 3;
+
+/// Why a batch was not looked at. What is wrong with single commands is told in the answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// The caller may not.
+    #[error(transparent)]
+    Forbidden(#[from] Forbidden),
+    /// The request as a whole is not sound.
+    #[error("{0}")]
+    Request(&'static str),
+    /// The batch is too large to be answered or checked in one piece.
+    #[error("the batch is too large: {0}")]
+    TooLarge(&'static str),
+    /// Others were in the way again and again.
+    #[error("other batches were in the way too often; try again")]
+    Contended,
+    /// The database can not.
+    #[error("the batch can not be stored")]
+    Store(#[source] StoreError),
+    /// The work was cut off.
+    #[error("the service is stopping")]
+    Stopping,
+}
+
+impl OwnerService {
+    /// Applies a batch: all of it or nothing.
+    ///
+    /// # Errors
+    /// If the caller may not write, the request as a whole is not sound, or the database can not store it.
+    pub async fn apply(&self, caller: &Caller, request: ApplyRequest) -> Result<ApplyResponse, ApplyError> {
+        caller.require(Permission::Write)?;
+        let source = checked_name(&request.source)
+            .ok_or(ApplyError::Request("`source` must have at most 256 bytes and no control characters"))?;
+        if request.commands.len() > MAX_COMMANDS {
+            return Err(ApplyError::Request("a batch must have at most 10,000 commands"));
+        }
+        let key = if request.dry_run {
+            None
+        } else {
+            let key = checked_name(&request.idempotency_key).filter(|key| !key.is_empty());
+            let key =
+                key.ok_or(ApplyError::Request("`idempotency_key` must have 1 to 256 bytes and no control characters"))?;
+            let body_hash = xxh3_128(&request.encode_to_vec()).to_be_bytes();
+            Some(BatchKey { actor: caller.subject().to_owned(), key, body_hash })
+        };
+        let owner = self.owner();
+        let batch = Batch {
+            commands: request.commands.iter().map(|command| prepare(owner, command)).collect(),
+            key,
+            actor: caller.subject().to_owned(),
+            source,
+        };
+        // A task of its own: a caller that hangs up does not stop a transaction half way.
+        let service = self.clone();
+        tokio::spawn(async move { service.try_until_done(&batch).await }).await.map_err(|_| ApplyError::Stopping)?
+    }
+
+    async fn try_until_done(&self, batch: &Batch) -> Result<ApplyResponse, ApplyError> {
+        let mut reconnects = 0;
+        for tried in 1..=MAX_TRIES {
+            let now = self.clock.now();
+            let context = ContextV7::new();
+            let mut next_id = move || Uuid::new_v7(timestamp(&context, now));
+            let attempt = Attempt { batch, rules: self.rules.as_ref(), now, next_id: &mut next_id };
+            let error = match self.store.attempt(attempt).await {
+                Ok(response) => {
+                    self.store.purge_now_and_then(now);
+                    return Ok(response);
+                }
+                Err(error) => error,
+            };
+            match error {
+                AttemptError::KeyReused => {
+                    return Err(ApplyError::Request("the idempotency key was used for another batch"));
+                }
+                AttemptError::TooLarge => {
+                    return Err(ApplyError::TooLarge("its answer would not fit into a message; send smaller ones"));
+                }
+                AttemptError::TooMuchRelated => {
+                    return Err(ApplyError::TooLarge("the rules would look at too many records; send smaller ones"));
+                }
+                AttemptError::Overtaken => {}
+                AttemptError::Store(error) if error.is_passing() => {
+                    if let StoreError::Unreachable(_) = error {
+                        reconnects += 1;
+                        if reconnects >= MAX_RECONNECTS {
+                            return Err(ApplyError::Store(error));
+                        }
+                    }
+                }
+                AttemptError::Store(error) => return Err(ApplyError::Store(error)),
+            }
+            let pause = Duration::from_millis(5 << tried.min(6));
+            let jitter = rand::rng().random_range(0.0..1.0);
+            tokio::time::sleep(pause.mul_f64(jitter)).await;
+        }
+        Err(ApplyError::Contended)
+    }
+}
+
+fn checked_name(name: &str) -> Option<String> {
+    (name.len() <= MAX_NAME_BYTES && !name.chars().any(char::is_control)).then(|| name.to_owned())
+}
+
+fn timestamp(context: &ContextV7, micros: i64) -> Timestamp {
+    let seconds = u64::try_from(micros.div_euclid(1_000_000)).unwrap_or_default();
+    let nanos = u32::try_from(micros.rem_euclid(1_000_000) * 1_000).unwrap_or_default();
+    Timestamp::from_unix(context, seconds, nanos)
+}

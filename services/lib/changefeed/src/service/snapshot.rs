@@ -1,0 +1,72 @@
+//! Streaming every live record.
+
+use prost::Message;
+use spil_auth::{Caller, Permission};
+use spil_proto::{
+    changefeed::v1::{Record, SnapshotRequest, SnapshotResponse},
+    model::Kind,
+};
+
+use super::{
+    OwnerService,
+    feed::{FeedError, FeedStream, Sink},
+};
+use crate::store::SnapshotReader;
+
+/// The most bytes of records in one part, unless a single record has more.
+const PART_BYTES: usize = 4 << 20;
+
+impl OwnerService {
+    /// Streams every live record of some kinds, or of all, as of one revision.
+    ///
+    /// # Errors
+    /// If the caller may not read, a kind is not of this owner, or the database can not be read.
+    pub async fn snapshot(
+        &self,
+        caller: &Caller,
+        request: SnapshotRequest,
+    ) -> Result<FeedStream<SnapshotResponse>, FeedError> {
+        caller.require(Permission::Read)?;
+        let owner = self.owner();
+        let wanted: Option<Vec<Kind>> = request
+            .kinds
+            .iter()
+            .map(|number| Kind::from_number(*number).filter(|kind| kind.info().owner == owner))
+            .collect();
+        let wanted = wanted.ok_or(FeedError::Request("a kind is not of this owner"))?;
+        let kinds = owner.kinds().filter(|kind| wanted.is_empty() || wanted.contains(kind)).collect();
+        let reader = self.store.read_snapshot(kinds).await?;
+        Ok(FeedStream::fed_by(self.limits, |sink| send(reader, sink)))
+    }
+}
+
+async fn send(mut reader: SnapshotReader, sink: Sink<SnapshotResponse>) -> Result<(), FeedError> {
+    let head = reader.head();
+    let total = reader.count().await?;
+    sink.send(SnapshotResponse { cursor: Some(head.cursor(head.revision)), total, ..SnapshotResponse::default() })
+        .await?;
+    while let Some((_, records)) = reader.next().await? {
+        for records in parts(records) {
+            sink.send(SnapshotResponse { records, ..SnapshotResponse::default() }).await?;
+        }
+    }
+    sink.send(SnapshotResponse { complete: true, ..SnapshotResponse::default() }).await
+}
+
+/// Cuts a page into parts of bounded size.
+fn parts(records: Vec<Record>) -> Vec<Vec<Record>> {
+    let mut parts = vec![Vec::new()];
+    let mut bytes = 0;
+    for record in records {
+        bytes += record.encoded_len();
+        if bytes > PART_BYTES {
+            bytes = record.encoded_len();
+            parts.push(Vec::new());
+        }
+        if let Some(part) = parts.last_mut() {
+            part.push(record);
+        }
+    }
+    parts.retain(|part| !part.is_empty());
+    parts
+}

@@ -1,0 +1,201 @@
+//! Applies a batch in one transaction.
+
+use prost::Message;
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement};
+use spil_proto::{
+    changefeed::v1::{ApplyResponse, Outcome, Problem},
+    model::Kind,
+    owner::MAX_MESSAGE_BYTES,
+};
+use uuid::Uuid;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::{
+    Dialect, Store, StoreError, doorbell,
+    head::{self, Head},
+    idempotency::{self, BatchKey},
+    load::{self, LoadError},
+    log::{self, Author, Entry},
+    write,
+};
+use crate::{
+    command::{
+        execute::{Context, execute},
+        needs,
+        prepare::Prepared,
+    },
+    rule::Rules,
+};
+
+/// What is kept free in a message for what surrounds the items.
+const ENVELOPE_BYTES: usize = 64 << 10;
+
+/// A batch that is ready to be applied.
+pub(crate) struct Batch {
+    pub(crate) commands: Vec<Result<Prepared, Vec<Problem>>>,
+    /// `None` for a dry run.
+    pub(crate) key: Option<BatchKey>,
+    pub(crate) actor: String,
+    pub(crate) source: String,
+}
+
+/// One try to apply a batch.
+pub(crate) struct Attempt<'a> {
+    pub(crate) batch: &'a Batch,
+    pub(crate) rules: &'a dyn Rules,
+    pub(crate) now: i64,
+    pub(crate) next_id: &'a mut (dyn FnMut() -> Uuid + Send),
+}
+
+/// Why a try failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AttemptError {
+    #[error("the database can not apply the batch")]
+    Store(#[from] StoreError),
+    /// Another batch came in between; trying again helps.
+    #[error("another batch came in between")]
+    Overtaken,
+    #[error("the idempotency key was used for another batch")]
+    KeyReused,
+    #[error("the answer to the batch would be too large; send smaller batches")]
+    TooLarge,
+    #[error("the rules would have to look at too many records; send smaller batches")]
+    TooMuchRelated,
+}
+
+impl From<sea_orm::DbErr> for AttemptError {
+    fn from(error: sea_orm::DbErr) -> Self {
+        AttemptError::Store(error.into())
+    }
+}
+
+impl From<LoadError> for AttemptError {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::Store(error) => AttemptError::Store(error),
+            LoadError::NameMoved => AttemptError::Overtaken,
+            LoadError::TooMuchRelated => AttemptError::TooMuchRelated,
+        }
+    }
+}
+
+impl Store {
+    /// Tries once to apply a batch.
+    pub(crate) async fn attempt(&self, mut attempt: Attempt<'_>) -> Result<ApplyResponse, AttemptError> {
+        let dry = attempt.batch.key.is_none();
+        let transaction = self.begin(dry).await?;
+        let answer = self.attempt_in(&transaction, &mut attempt).await;
+        match answer {
+            Ok((response, Some(head))) => {
+                transaction.commit().await?;
+                self.moved(head);
+                Ok(response)
+            }
+            Ok((response, None)) => {
+                transaction.rollback().await?;
+                Ok(response)
+            }
+            Err(error) => {
+                // The error that came first says more than what the rollback may meet.
+                transaction.rollback().await.ok();
+                Err(error)
+            }
+        }
+    }
+
+    /// Answers with the head if there is something to commit.
+    async fn attempt_in(
+        &self,
+        transaction: &DatabaseTransaction,
+        attempt: &mut Attempt<'_>,
+    ) -> Result<(ApplyResponse, Option<Head>), AttemptError> {
+        let batch = attempt.batch;
+        if let Some(key) = &batch.key
+            && let Some(response) = self.answered_before(transaction, key).await?
+        {
+            return Ok((response, None));
+        }
+        let commands: Vec<&Prepared> = batch.commands.iter().filter_map(|command| command.as_ref().ok()).collect();
+        if batch.key.is_some() {
+            for kind in needs::restructured(&commands) {
+                self.lock_structure(transaction, kind).await?;
+            }
+        }
+        let mut set = load::load(self, transaction, &commands, attempt.rules, batch.key.is_none()).await?;
+        let mut context =
+            Context { owner: self.inner.owner, rules: attempt.rules, now: attempt.now, next_id: &mut *attempt.next_id };
+        let items = execute(&batch.commands, &mut set, &mut context);
+        let sound = items.iter().all(|item| !matches!(item.outcome(), Outcome::Conflict | Outcome::Invalid));
+        let mut response = ApplyResponse { cursor: None, applied: sound, items, replayed: false };
+        if response.encoded_len() > MAX_MESSAGE_BYTES - ENVELOPE_BYTES {
+            return Err(AttemptError::TooLarge);
+        }
+        let Some(key) = batch.key.as_ref().filter(|_| sound) else {
+            let head = head::read(transaction).await?;
+            response.applied = false;
+            response.cursor = Some(head.cursor(head.revision));
+            return Ok((response, None));
+        };
+        // The cursor is known last; a message that is encoded in two parts reads as one.
+        let mut answer = response.encode_to_vec();
+        let changes: Vec<_> = set.changed().collect();
+        let head = if changes.is_empty() {
+            head::read(transaction).await?
+        } else {
+            write::records(self, transaction, &changes).await?;
+            let mut entries = Vec::with_capacity(changes.len());
+            for change in changes {
+                entries.push(Entry { bytes: change.now.encode_to_vec(), change });
+            }
+            doorbell::ring_on_commit(transaction, self).await?;
+            // From here on every other writer waits: nothing but the last statements.
+            let head = head::advance(transaction).await?;
+            let author = Author { actor: &batch.actor, source: &batch.source, at: attempt.now };
+            log::append(self, transaction, head.revision, &author, &entries).await?;
+            head
+        };
+        response.cursor = Some(head.cursor(head.revision));
+        let cursor = ApplyResponse { cursor: response.cursor.clone(), ..ApplyResponse::default() };
+        answer.extend(cursor.encode_to_vec());
+        idempotency::keep(transaction, self, key, answer, attempt.now).await?;
+        Ok((response, Some(head)))
+    }
+
+    /// The answer that the batch got before, if it did. Of two that come at the same time one waits.
+    async fn answered_before(
+        &self,
+        transaction: &DatabaseTransaction,
+        key: &BatchKey,
+    ) -> Result<Option<ApplyResponse>, AttemptError> {
+        let name = ["answer", self.inner.owner.name(), &key.actor, &key.key].join("\0");
+        self.lock_name(transaction, &name).await?;
+        let Some(answer) = idempotency::find(transaction, key).await? else { return Ok(None) };
+        if answer.body_hash != key.body_hash {
+            return Err(AttemptError::KeyReused);
+        }
+        let mut response = ApplyResponse::decode(answer.response.as_slice())
+            .map_err(|_| StoreError::Unreadable { table: "idempotency", column: "response" })?;
+        response.replayed = true;
+        Ok(Some(response))
+    }
+
+    /// Two batches that change the structure of a kind could close a cycle together: one after the other.
+    async fn lock_structure(&self, transaction: &DatabaseTransaction, kind: Kind) -> Result<(), StoreError> {
+        let name = ["structure", self.inner.owner.name(), kind.info().table].join("\0");
+        self.lock_name(transaction, &name).await
+    }
+
+    /// Waits for a lock by name that lasts until the transaction ends. SQLite has one writer and needs none.
+    async fn lock_name(&self, transaction: &DatabaseTransaction, name: &str) -> Result<(), StoreError> {
+        if self.inner.dialect == Dialect::Postgres {
+            let number = i64::from_ne_bytes(xxh3_64(name.as_bytes()).to_ne_bytes());
+            let statement = Statement::from_sql_and_values(
+                DbBackend::Postgres,
+                "SELECT pg_advisory_xact_lock($1)",
+                [number.into()],
+            );
+            transaction.execute_raw(statement).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,102 @@
+//! The one row that says where the change log stands.
+
+use sea_orm::{
+    ConnectionTrait, DatabaseTransaction, QueryResult,
+    sea_query::{Expr, ExprTrait, Query},
+};
+use spil_proto::changefeed::v1::Cursor;
+use uuid::Uuid;
+
+use super::{Store, StoreError};
+
+const TABLE: &str = "change_head";
+const COLUMNS: [&str; 4] = ["store_id", "epoch", "revision", "trimmed_through"];
+
+/// Where the change log stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Head {
+    pub(crate) store_id: Uuid,
+    pub(crate) epoch: u64,
+    pub(crate) revision: u64,
+    /// The last revision whose changes are no longer kept.
+    pub(crate) trimmed_through: u64,
+}
+
+impl Head {
+    /// The place of a revision in this log.
+    pub(crate) fn cursor(&self, revision: u64) -> Cursor {
+        Cursor { store_id: self.store_id.as_bytes().to_vec(), epoch: self.epoch, revision }
+    }
+
+    /// Whether the changes after a cursor can be had from this log.
+    pub(crate) fn can_follow(&self, cursor: &Cursor) -> bool {
+        cursor.store_id == self.store_id.as_bytes()
+            && cursor.epoch == self.epoch
+            && (self.trimmed_through..=self.revision).contains(&cursor.revision)
+    }
+
+    /// Whether it is of the same log as another.
+    pub(crate) fn same_log(&self, other: &Head) -> bool {
+        (self.store_id, self.epoch) == (other.store_id, other.epoch)
+    }
+
+    fn from_row(row: &QueryResult) -> Result<Self, StoreError> {
+        let number = |index: usize, column: &'static str| {
+            let number: i64 = row.try_get_by_index(index)?;
+            u64::try_from(number).map_err(|_| StoreError::Unreadable { table: TABLE, column })
+        };
+        Ok(Self {
+            store_id: row.try_get_by_index(0)?,
+            epoch: number(1, "epoch")?,
+            revision: number(2, "revision")?,
+            trimmed_through: number(3, "trimmed_through")?,
+        })
+    }
+}
+
+impl Store {
+    /// Where the change log stands.
+    pub(crate) async fn head(&self) -> Result<Head, StoreError> {
+        read(&self.inner.reader).await
+    }
+}
+
+/// Reads the head.
+pub(super) async fn read<C: ConnectionTrait>(db: &C) -> Result<Head, StoreError> {
+    let statement = Query::select().columns(COLUMNS).from(TABLE).to_owned();
+    one(db.query_one(&statement).await?)
+}
+
+/// Takes the next revision. From here to the commit nobody else can: revisions are committed in their order.
+pub(super) async fn advance(transaction: &DatabaseTransaction) -> Result<Head, StoreError> {
+    let statement = Query::update()
+        .table(TABLE)
+        .value("revision", Expr::col("revision").add(1))
+        .returning(Query::returning().columns(COLUMNS))
+        .to_owned();
+    one(transaction.query_one(&statement).await?)
+}
+
+/// Says that changes up to a revision are no longer kept; never takes back what was said before.
+pub(super) async fn trim(transaction: &DatabaseTransaction, through: u64) -> Result<Head, StoreError> {
+    let through = i64::try_from(through).unwrap_or(i64::MAX);
+    // Held until the commit, so that no writer moves on meanwhile.
+    let hold = Query::update().table(TABLE).value("revision", Expr::col("revision")).to_owned();
+    transaction.execute(&hold).await?;
+    let head = read(transaction).await?;
+    let through = Ord::min(through, i64::try_from(head.revision).unwrap_or(i64::MAX));
+    let statement = Query::update()
+        .table(TABLE)
+        .value("trimmed_through", through)
+        .and_where(Expr::col("trimmed_through").lt(through))
+        .to_owned();
+    transaction.execute(&statement).await?;
+    read(transaction).await
+}
+
+fn one(row: Option<QueryResult>) -> Result<Head, StoreError> {
+    match row {
+        Some(row) => Head::from_row(&row),
+        None => Err(StoreError::Unreadable { table: TABLE, column: "id" }),
+    }
+}

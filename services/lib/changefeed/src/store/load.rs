@@ -1,0 +1,234 @@
+//! Loads what a batch needs into its working set, with a few statements for the whole batch.
+
+use std::collections::BTreeSet;
+
+use sea_orm::{
+    ConnectionTrait, DatabaseTransaction,
+    sea_query::{Expr, ExprTrait, Order, Query},
+};
+use spil_proto::model::{FieldInfo, Kind};
+use uuid::Uuid;
+
+use super::{
+    Store, StoreError, external_id, row,
+    statement::{self, Hold},
+};
+use crate::{
+    command::{
+        needs::{self, Names, referred},
+        prepare::Prepared,
+        working_set::WorkingSet,
+    },
+    rule::Rules,
+};
+
+/// The most records that rules may look at beside those of the batch.
+const MAX_RELATED: usize = 200_000;
+/// How many references up the search for a cycle looks.
+const MAX_LEVELS: usize = 512;
+/// The most records that the search for cycles looks at.
+const MAX_ANCESTORS: usize = 200_000;
+
+/// Why a batch could not be loaded.
+pub(super) enum LoadError {
+    Store(StoreError),
+    /// Another batch gave a name away between two looks.
+    NameMoved,
+    /// Rules would have to look at too many records.
+    TooMuchRelated,
+}
+
+impl From<StoreError> for LoadError {
+    fn from(error: StoreError) -> Self {
+        LoadError::Store(error)
+    }
+}
+
+/// Loads what a batch needs. What is to be changed, and what is relied on, is held until the transaction ends, always in the
+/// same order: kind by kind, id by id.
+pub(super) async fn load(
+    store: &Store,
+    transaction: &DatabaseTransaction,
+    batch: &[&Prepared],
+    rules: &dyn Rules,
+    dry: bool,
+) -> Result<WorkingSet, LoadError> {
+    let loader = Loader { store, transaction, dry };
+    let mut set = WorkingSet::default();
+    loader.names(&needs::names(batch), &mut set).await?;
+    for (kind, ids) in needs::targets(batch, &set) {
+        loader.records(kind, &ids, Hold::Exclusive, &mut set).await?;
+    }
+    if !set.names_hold() {
+        return Err(LoadError::NameMoved);
+    }
+    let references = needs::references(store.inner.owner, batch, &set, rules);
+    for kind in store.inner.owner.kinds() {
+        let unknown = |ids: Option<&BTreeSet<Uuid>>, set: &WorkingSet| -> BTreeSet<Uuid> {
+            ids.into_iter().flatten().copied().filter(|id| set.is_live(kind, *id).is_none()).collect()
+        };
+        let exclusive = unknown(references.exclusive.get(&kind), &set);
+        loader.presence(kind, &exclusive, Hold::Exclusive, &mut set).await?;
+        let shared = unknown(references.shared.get(&kind), &set);
+        loader.presence(kind, &shared, Hold::Shared, &mut set).await?;
+    }
+    for (kind, ids) in &references.referenced {
+        loader.records(*kind, ids, Hold::Nothing, &mut set).await?;
+    }
+    let mut related = 0;
+    for ((kind, field), of) in &references.siblings {
+        let Some(info) = kind.info().field(*field) else { continue };
+        related += loader.siblings(*kind, info, of, &mut set).await?;
+        if related > MAX_RELATED {
+            return Err(LoadError::TooMuchRelated);
+        }
+    }
+    for ((kind, field), start) in references.ancestors {
+        let Some(info) = kind.info().field(field) else { continue };
+        loader.ancestors(kind, info, start, &mut set).await?;
+    }
+    Ok(set)
+}
+
+struct Loader<'a> {
+    store: &'a Store,
+    transaction: &'a DatabaseTransaction,
+    dry: bool,
+}
+
+impl Loader<'_> {
+    fn hold(&self, hold: Hold) -> Hold {
+        if self.dry { Hold::Nothing } else { hold }
+    }
+
+    async fn names(&self, names: &Names, set: &mut WorkingSet) -> Result<(), StoreError> {
+        for (kind, keys) in &names.keys {
+            for list in statement::lists(keys.iter().map(String::as_str)) {
+                let statement = Query::select()
+                    .columns(["key", "id"])
+                    .from(kind.info().table)
+                    .and_where(Expr::col("key").is_in(list))
+                    .and_where(Expr::col("retired_at").is_null())
+                    .to_owned();
+                for row in self.transaction.query_all(&statement).await? {
+                    set.add_key(*kind, row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+                }
+            }
+        }
+        for (kind, wanted) in &names.external_ids {
+            for (system, id, record) in external_id::find(self.transaction, *kind, wanted).await? {
+                set.add_external_id(*kind, system, id, record);
+            }
+        }
+        Ok(())
+    }
+
+    async fn records(
+        &self,
+        kind: Kind,
+        ids: &BTreeSet<Uuid>,
+        hold: Hold,
+        set: &mut WorkingSet,
+    ) -> Result<(), StoreError> {
+        for list in statement::lists(ids.iter().copied()) {
+            let mut statement = row::select(kind);
+            statement.and_where(Expr::col("id").is_in(list)).order_by("id", Order::Asc);
+            self.hold(hold).apply(&mut statement, self.store.inner.dialect);
+            for found in self.transaction.query_all(&statement).await? {
+                let record = row::read(kind, &found)?;
+                if let Some(id) = record.id() {
+                    set.add_stored(kind, id, record);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn presence(
+        &self,
+        kind: Kind,
+        ids: &BTreeSet<Uuid>,
+        hold: Hold,
+        set: &mut WorkingSet,
+    ) -> Result<(), StoreError> {
+        for list in statement::lists(ids.iter().copied()) {
+            let mut statement = Query::select();
+            statement
+                .column("id")
+                .expr(Expr::col("retired_at").is_null())
+                .from(kind.info().table)
+                .and_where(Expr::col("id").is_in(list))
+                .order_by("id", Order::Asc);
+            self.hold(hold).apply(&mut statement, self.store.inner.dialect);
+            for row in self.transaction.query_all(&statement).await? {
+                set.add_presence(kind, row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Answers with how many there are.
+    async fn siblings(
+        &self,
+        kind: Kind,
+        info: &'static FieldInfo,
+        of: &BTreeSet<Uuid>,
+        set: &mut WorkingSet,
+    ) -> Result<usize, StoreError> {
+        let mut count = 0;
+        for list in statement::lists(of.iter().copied()) {
+            let mut statement = row::select(kind);
+            statement
+                .and_where(Expr::col(info.column).is_in(list))
+                .and_where(Expr::col("retired_at").is_null())
+                // One more than allowed, to tell.
+                .limit(MAX_RELATED as u64 + 1);
+            for found in self.transaction.query_all(&statement).await? {
+                let record = row::read(kind, &found)?;
+                let Some(entity) = record.entity() else { continue };
+                count += 1;
+                let group: Vec<Uuid> = referred(&entity.get(info.index)).collect();
+                if let Some(id) = record.id() {
+                    set.add_stored(kind, id, record);
+                    group.into_iter().for_each(|of| set.add_sibling(kind, info.index, of, id));
+                }
+            }
+        }
+        Ok(count)
+    }
+
+    /// Follows an acyclic reference from some records upwards, level by level.
+    async fn ancestors(
+        &self,
+        kind: Kind,
+        info: &'static FieldInfo,
+        start: BTreeSet<Uuid>,
+        set: &mut WorkingSet,
+    ) -> Result<(), StoreError> {
+        let mut seen = start.clone();
+        let mut level = start;
+        for _ in 0..MAX_LEVELS {
+            if level.is_empty() || seen.len() > MAX_ANCESTORS {
+                break;
+            }
+            let mut next = BTreeSet::new();
+            for list in statement::lists(std::mem::take(&mut level)) {
+                let statement = Query::select()
+                    .columns(["id", info.column])
+                    .from(kind.info().table)
+                    .and_where(Expr::col("id").is_in(list))
+                    .and_where(Expr::col("retired_at").is_null())
+                    .and_where(Expr::col(info.column).is_not_null())
+                    .to_owned();
+                for found in self.transaction.query_all(&statement).await? {
+                    let up: Vec<Uuid> = referred(&row::read_field(kind, info, &found, 1)?).collect();
+                    next.extend(up.iter().copied().filter(|id| seen.insert(*id)));
+                    set.add_edges(kind, info.index, found.try_get_by_index(0)?, up);
+                }
+            }
+            level = next;
+        }
+        level.into_iter().for_each(|id| set.add_unknown(kind, info.index, id));
+        Ok(())
+    }
+}

@@ -1,0 +1,212 @@
+//! The change log: what each revision changed.
+
+use prost::Message;
+use sea_orm::{
+    ConnectionTrait, DatabaseTransaction,
+    sea_query::{Expr, ExprTrait, Order, Query},
+};
+use spil_proto::changefeed::v1::{Change, Record, Revision};
+
+use super::{
+    Store, StoreError, doorbell,
+    head::{self, Head},
+    row, statement,
+};
+use crate::command::working_set::Changed;
+
+const REVISION: &str = "revision";
+const CHANGE: &str = "change";
+/// How much of the log is read at once: revisions, changes, bytes. One revision is always read whole.
+const PAGE_REVISIONS: u64 = 512;
+const PAGE_CHANGES: i64 = 2_000;
+const PAGE_BYTES: i64 = 4 << 20;
+/// How many changes are deleted at once when the log is trimmed.
+const TRIM_CHANGES: i64 = 5_000;
+
+/// Some revisions of the log.
+pub(crate) enum Page {
+    /// Revisions in order, without gaps; none if there are no more.
+    Revisions(Vec<Revision>),
+    /// They are no longer kept.
+    Trimmed,
+}
+
+/// A change, ready to be written.
+pub(super) struct Entry<'a> {
+    pub(super) change: Changed<'a>,
+    pub(super) bytes: Vec<u8>,
+}
+
+/// Who changes something.
+pub(super) struct Author<'a> {
+    pub(super) actor: &'a str,
+    pub(super) source: &'a str,
+    pub(super) at: i64,
+}
+
+/// Writes a revision. The head must have been advanced to it in the same transaction.
+pub(super) async fn append(
+    store: &Store,
+    transaction: &DatabaseTransaction,
+    revision: u64,
+    author: &Author<'_>,
+    entries: &[Entry<'_>],
+) -> Result<(), StoreError> {
+    let number = signed(revision);
+    let bytes: usize = entries.iter().map(|entry| entry.bytes.len()).sum();
+    let mut statement = Query::insert();
+    statement.into_table(REVISION).columns(["revision", "at", "actor", "source", "changes", "bytes"]);
+    statement.values_panic([
+        number.into(),
+        row::time(author.at, store.inner.dialect).into(),
+        author.actor.into(),
+        author.source.into(),
+        i32::try_from(entries.len()).unwrap_or(i32::MAX).into(),
+        i64::try_from(bytes).unwrap_or(i64::MAX).into(),
+    ]);
+    transaction.execute(&statement).await?;
+    let mut ordinal = 0_i32;
+    for piece in statement::row_pieces(entries) {
+        let mut statement = Query::insert();
+        statement.into_table(CHANGE).columns(["revision", "ordinal", "kind", "record_id", "record"]);
+        for entry in piece {
+            statement.values_panic([
+                number.into(),
+                ordinal.into(),
+                (entry.change.kind as i32).into(),
+                entry.change.id.into(),
+                entry.bytes.as_slice().into(),
+            ]);
+            ordinal += 1;
+        }
+        transaction.execute(&statement).await?;
+    }
+    Ok(())
+}
+
+/// A row of the table of revisions.
+struct RevisionRow {
+    revision: Revision,
+    changes: i64,
+    bytes: i64,
+}
+
+impl Store {
+    /// Reads a bounded piece of the log.
+    pub(crate) async fn revisions_after(&self, after: u64) -> Result<Page, StoreError> {
+        let mut rows = self.revision_rows(after).await?;
+        let (mut changes, mut bytes) = (0, 0);
+        let fits = rows.iter().take_while(|row| {
+            changes += row.changes;
+            bytes += row.bytes;
+            changes <= PAGE_CHANGES && bytes <= PAGE_BYTES
+        });
+        let count = fits.count().max(1);
+        rows.truncate(count);
+        let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(Page::Revisions(Vec::new())) };
+        let (first, last) = (first.revision.revision, last.revision.revision);
+        // Revisions have no gaps; what is missing was trimmed.
+        if first != after + 1 || last != after + rows.len() as u64 {
+            return Ok(Page::Trimmed);
+        }
+        let statement = Query::select()
+            .columns(["revision", "record"])
+            .from(CHANGE)
+            .and_where(Expr::col("revision").between(signed(first), signed(last)))
+            .order_by("revision", Order::Asc)
+            .order_by("ordinal", Order::Asc)
+            .to_owned();
+        for found in self.inner.reader.query_all(&statement).await? {
+            let number = unsigned(found.try_get_by_index(0)?);
+            let bytes: Vec<u8> = found.try_get_by_index(1)?;
+            let record = Record::decode(bytes.as_slice())
+                .map_err(|_| StoreError::Unreadable { table: CHANGE, column: "record" })?;
+            let place = number.checked_sub(first).and_then(|place| usize::try_from(place).ok());
+            if let Some(row) = place.and_then(|place| rows.get_mut(place)) {
+                row.revision.changes.push(Change { record: Some(record) });
+            }
+        }
+        if rows.iter().any(|row| row.revision.changes.len() as i64 != row.changes) {
+            return Ok(Page::Trimmed);
+        }
+        Ok(Page::Revisions(rows.into_iter().map(|row| row.revision).collect()))
+    }
+
+    async fn revision_rows(&self, after: u64) -> Result<Vec<RevisionRow>, StoreError> {
+        let statement = Query::select()
+            .columns(["revision", "at", "actor", "source", "changes", "bytes"])
+            .from(REVISION)
+            .and_where(Expr::col("revision").gt(signed(after)))
+            .order_by("revision", Order::Asc)
+            .limit(PAGE_REVISIONS)
+            .to_owned();
+        let found = self.inner.reader.query_all(&statement).await?;
+        let read = |found: &sea_orm::QueryResult| {
+            let at: chrono::DateTime<chrono::Utc> = found.try_get_by_index(1)?;
+            let changes: i32 = found.try_get_by_index(4)?;
+            Ok(RevisionRow {
+                revision: Revision {
+                    revision: unsigned(found.try_get_by_index(0)?),
+                    at: at.timestamp_micros(),
+                    actor: found.try_get_by_index(2)?,
+                    source: found.try_get_by_index(3)?,
+                    changes: Vec::with_capacity(usize::try_from(changes).unwrap_or_default()),
+                },
+                changes: changes.into(),
+                bytes: found.try_get_by_index(5)?,
+            })
+        };
+        found.iter().map(read).collect()
+    }
+
+    /// Forgets what the revisions up to and including one changed. Followers that are not so far take a snapshot again.
+    /// The records themselves are not touched. A number beyond the head means all of the log.
+    ///
+    /// # Errors
+    /// If the database can not be reached or refuses.
+    pub async fn trim(&self, keep_after: u64) -> Result<(), StoreError> {
+        let transaction = self.begin(false).await?;
+        let head = head::trim(&transaction, keep_after).await?;
+        doorbell::ring_on_commit(&transaction, self).await?;
+        transaction.commit().await?;
+        self.moved(head);
+        while self.trim_piece(&head).await? {}
+        Ok(())
+    }
+
+    /// Deletes some of what is no longer kept. Answers whether there may be more.
+    async fn trim_piece(&self, head: &Head) -> Result<bool, StoreError> {
+        let through = signed(head.trimmed_through);
+        let oldest = Query::select()
+            .columns(["revision", "changes"])
+            .from(REVISION)
+            .and_where(Expr::col("revision").lte(through))
+            .order_by("revision", Order::Asc)
+            .limit(PAGE_REVISIONS)
+            .to_owned();
+        let (mut last, mut changes) = (None, 0_i64);
+        for found in self.inner.reader.query_all(&oldest).await? {
+            if last.is_some() && changes >= TRIM_CHANGES {
+                break;
+            }
+            last = Some(found.try_get_by_index::<i64>(0)?);
+            changes += i64::from(found.try_get_by_index::<i32>(1)?);
+        }
+        let Some(last) = last else { return Ok(false) };
+        let transaction = self.begin(false).await?;
+        for table in [CHANGE, REVISION] {
+            let statement = Query::delete().from_table(table).and_where(Expr::col("revision").lte(last)).to_owned();
+            transaction.execute(&statement).await?;
+        }
+        transaction.commit().await?;
+        Ok(last < through)
+    }
+}
+
+fn signed(revision: u64) -> i64 {
+    i64::try_from(revision).unwrap_or(i64::MAX)
+}
+
+fn unsigned(revision: i64) -> u64 {
+    u64::try_from(revision).unwrap_or_default()
+}
