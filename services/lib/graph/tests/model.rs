@@ -1,0 +1,273 @@
+//! Whatever happens to the records, the graph answers every question as looking at all records would.
+
+#[allow(dead_code, missing_docs, unreachable_pub, reason = "the model serves several tests")]
+mod naive;
+#[allow(dead_code, missing_docs, unreachable_pub, reason = "the choices serve several tests")]
+#[path = "naive/random.rs"]
+mod random;
+
+use naive::{Naive, NaivePage, by_key};
+use proptest::prelude::*;
+use prost::Message;
+use random::{Choices, IDS, KEYS, KINDS, any_filter, any_id, any_order, id_of, record, retired};
+use spil_graph::{Budget, Graph, Position, Row, Select, Source};
+use spil_proto::model::{FieldType, Kind, Owner, Step, Value, field};
+use uuid::Uuid;
+
+/// What can happen to a graph.
+#[derive(Clone, Debug)]
+enum Event {
+    Write { kind: usize, id: usize, bytes: Vec<u8> },
+    Retire { kind: usize, id: usize },
+    Again,
+    Clear { owner: usize },
+    Publish,
+}
+
+fn events(most: usize) -> impl Strategy<Value = Vec<Event>> {
+    let write = (0..KINDS.len(), 0..IDS, prop::collection::vec(any::<u8>(), 0..90))
+        .prop_map(|(kind, id, bytes)| Event::Write { kind, id, bytes });
+    let event = prop_oneof![
+        40 => write,
+        12 => (0..KINDS.len(), 0..IDS).prop_map(|(kind, id)| Event::Retire { kind, id }),
+        3 => Just(Event::Again),
+        2 => (0..3_usize).prop_map(|owner| Event::Clear { owner }),
+        4 => Just(Event::Publish),
+    ];
+    prop::collection::vec(event, 1..most)
+}
+
+/// Plays the events; gives back all that was published, the last state included.
+fn play(events: &[Event]) -> Vec<(Graph, Naive)> {
+    let (mut graph, mut naive) = (Graph::new(), Naive::default());
+    let mut published = Vec::new();
+    let mut last = None;
+    for event in events {
+        match event {
+            Event::Write { kind, id, bytes } => {
+                let image = record(&mut Choices::new(bytes), KINDS[*kind], id_of(*id));
+                graph.apply(&image).unwrap();
+                naive.apply(&image);
+                last = Some(image);
+            }
+            Event::Retire { kind, id } => {
+                let image = retired(KINDS[*kind], id_of(*id));
+                graph.apply(&image).unwrap();
+                naive.apply(&image);
+            }
+            Event::Again => {
+                if let Some(image) = &last {
+                    graph.apply(image).unwrap();
+                    graph.apply(image).unwrap();
+                    naive.apply(image);
+                }
+            }
+            Event::Clear { owner } => {
+                graph.clear(Owner::ALL[*owner]);
+                naive.clear(Owner::ALL[*owner]);
+            }
+            Event::Publish => published.push((graph.clone(), naive.clone())),
+        }
+    }
+    published.push((graph, naive));
+    published
+}
+
+fn ids(graph: &Graph, kind: Kind, rows: impl IntoIterator<Item = Row>) -> Vec<Uuid> {
+    rows.into_iter().map(|row| graph.table(kind).id(row)).collect()
+}
+
+fn check_records(graph: &Graph, naive: &Naive) {
+    for kind in KINDS {
+        let table = graph.table(kind);
+        assert_eq!(table.len(), naive.ids(kind).len());
+        assert_eq!(table.is_empty(), naive.ids(kind).is_empty());
+        assert_eq!(ids(graph, kind, table.rows()), naive.ids(kind));
+        assert_eq!(graph.digest(kind), naive.digest(kind));
+        for number in 0..IDS {
+            let id = id_of(number);
+            let row = table.row_of(id);
+            assert_eq!(row.is_some(), naive.entity(kind, id).is_some());
+            assert_eq!(ids(graph, kind, table.rows().after(id)), {
+                naive.ids(kind).into_iter().filter(|other| *other > id).collect::<Vec<_>>()
+            });
+            assert_eq!(ids(graph, kind, table.rows().before(id)), {
+                naive.ids(kind).into_iter().filter(|other| *other < id).collect::<Vec<_>>()
+            });
+            if let Some(row) = row {
+                check_record(graph, naive, kind, id, row);
+            }
+        }
+        for key in KEYS {
+            assert_eq!(table.row_of_key(key).map(|row| table.id(row)), by_key(naive, kind, key));
+        }
+        for system in ["hr", "it"] {
+            for id in ["1", "2", "3"] {
+                let holds = |other: &Uuid| match naive.value(kind, *other, field::EXTERNAL_IDS) {
+                    Value::ExternalIds(items) => items.iter().any(|item| item.system == system && item.id == id),
+                    _ => false,
+                };
+                let expected = naive.ids(kind).into_iter().find(holds);
+                assert_eq!(table.row_of_external_id(system, id).map(|row| table.id(row)), expected);
+            }
+        }
+    }
+    assert_eq!(graph.dangling(), naive.dangling());
+}
+
+fn check_record(graph: &Graph, naive: &Naive, kind: Kind, id: Uuid, row: Row) {
+    let table = graph.table(kind);
+    assert!(table.is_live(row) && table.rows().contains(row));
+    assert_eq!(table.id(row), id);
+    let expected = &naive.records[&kind][&id];
+    assert_eq!(graph.record(kind, row).encode_to_vec(), expected.encode_to_vec(), "{expected:?}");
+    for info in kind.info().fields() {
+        let value = naive.value(kind, id, info.index);
+        assert_eq!(graph.value(kind, row, info.index), value, "{kind:?}.{}", info.name);
+        check_readers(graph, kind, row, info.index, &value);
+        if let FieldType::Ref(to) | FieldType::RefList(to) = info.ty {
+            let targets = naive.references(kind, id, info.index);
+            assert_eq!(ids(graph, to, graph.references(kind, row, info.index)), targets);
+            if matches!(info.ty, FieldType::Ref(_)) {
+                assert_eq!(graph.reference(kind, row, info.index).map(|row| graph.table(to).id(row)), {
+                    targets.first().copied()
+                });
+            }
+        }
+    }
+    for relation in kind.relations() {
+        let expected = naive.walk(id, &relation.steps);
+        assert_eq!(ids(graph, relation.to, graph.walk(kind, row, &relation.steps)), expected, "{}", relation.name);
+        if let [Step::Inverse { kind: from, field }] = relation.steps[..] {
+            let referrers = graph.referrers(kind, row, from, field);
+            assert_eq!(ids(graph, from, referrers), expected);
+            assert_eq!(referrers.len(), expected.len());
+            let mut back = ids(graph, from, referrers.iter().rev());
+            back.reverse();
+            assert_eq!(back, expected);
+        }
+    }
+}
+
+/// The typed reader of a field gives its value, all others give none.
+fn check_readers(graph: &Graph, kind: Kind, row: Row, field: usize, value: &Value<'_>) {
+    let table = graph.table(kind);
+    let is = |wanted: bool, read: Option<Value<'_>>| {
+        let expected = if wanted { Some(value.clone()) } else { None };
+        assert_eq!(read, expected);
+    };
+    is(matches!(value, Value::Text(_)), table.text(row, field).map(|text| Value::Text(text.into())));
+    is(matches!(value, Value::Int(_)), table.int(row, field).map(Value::Int));
+    is(matches!(value, Value::Float(_)), table.float(row, field).map(Value::Float));
+    is(matches!(value, Value::Bool(_)), table.boolean(row, field).map(Value::Bool));
+    is(matches!(value, Value::Date(_)), table.date(row, field).map(Value::Date));
+    is(matches!(value, Value::DateTime(_)), table.date_time(row, field).map(Value::DateTime));
+    is(matches!(value, Value::Decimal(_)), table.decimal(row, field).map(Value::Decimal));
+    is(matches!(value, Value::Enum(_)), table.enumeration(row, field).map(Value::Enum));
+    let some = |empty: bool, value| (!empty).then_some(value);
+    let texts = table.texts(row, field);
+    is(matches!(value, Value::Texts(_)), some(texts.is_empty(), Value::Texts(texts.into())));
+    let numbers = table.enumerations(row, field);
+    is(matches!(value, Value::Enums(_)), some(numbers.is_empty(), Value::Enums(numbers.into())));
+    let items = table.external_ids(row, field);
+    is(matches!(value, Value::ExternalIds(_)), some(items.is_empty(), Value::ExternalIds(items.into())));
+    let items = table.translations(row, field);
+    is(matches!(value, Value::Translations(_)), some(items.is_empty(), Value::Translations(items.into())));
+}
+
+/// Asks one query of both.
+fn check_query(graph: &Graph, naive: &Naive, choices: &mut Choices<'_>) {
+    let relation;
+    let kind = choices.of(&KINDS);
+    let (kind, source, source_ids) = match (choices.below(3), naive.ids(kind).as_slice()) {
+        (0 | 1, _) | (_, []) => (kind, Source::All, naive.ids(kind)),
+        (_, start) => {
+            let (from, id) = (kind, choices.of(start));
+            let row = graph.table(from).row_of(id).unwrap();
+            relation = choices.of(&from.relations());
+            let source = match relation.steps[..] {
+                [Step::Inverse { field, .. }] => Source::Referrers { to: from, row, field },
+                [Step::Forward { field, .. }] => Source::References { from, row, field },
+                _ => Source::Walk { from, row, steps: &relation.steps },
+            };
+            (relation.to, source, naive.walk(id, &relation.steps))
+        }
+    };
+    let filter = choices.chance(2).then(|| any_filter(choices, kind, 3));
+    let order = any_order(choices, kind);
+    let count = |choices: &mut Choices<'_>| choices.chance(2).then(|| choices.of(&[0, 1, 2, 5, usize::MAX]));
+    let (first, last) = (count(choices), count(choices));
+    // Positions of records that may be gone, or have other values by now.
+    let position = |choices: &mut Choices<'_>| {
+        choices.chance(3).then(|| {
+            let mut position = naive.position(kind, any_id(choices), &order);
+            if choices.chance(2) {
+                for (value, level) in position.values.iter_mut().zip(&order) {
+                    *value = random::any_value(choices, kind.info().field(level.field).unwrap().ty);
+                }
+            }
+            position
+        })
+    };
+    let (after, before): (Option<Position>, Option<Position>) = (position(choices), position(choices));
+    let clamp = |count: Option<usize>| count.map(|count| count.min(1000));
+    let expected = naive.select(
+        kind,
+        source_ids,
+        filter.as_ref(),
+        &order,
+        (clamp(first), clamp(last)),
+        (after.as_ref(), before.as_ref()),
+    );
+    // Asked again and again, since orders are kept after a while.
+    for want_total in [false, true, false, true] {
+        let query = Select {
+            kind,
+            source,
+            filter: filter.as_ref(),
+            order: &order,
+            first,
+            last,
+            after: after.as_ref(),
+            before: before.as_ref(),
+            want_total,
+        };
+        let page = graph.select(&query, &mut Budget::new(1_000_000)).unwrap();
+        let found = NaivePage {
+            ids: ids(graph, kind, page.rows.iter().copied()),
+            total: expected.total,
+            has_next: page.has_next,
+            has_previous: page.has_previous,
+        };
+        assert_eq!(found, expected, "{query:?}");
+        assert_eq!(page.total, want_total.then_some(expected.total));
+    }
+    if let Some(filter) = &filter {
+        for row in graph.table(kind).rows() {
+            let found = graph.matches(kind, row, filter, &mut Budget::new(1_000_000)).unwrap();
+            assert_eq!(found, naive.matches(kind, graph.table(kind).id(row), filter), "{filter:?}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn the_graph_holds_what_was_applied_and_what_was_published_stays(events in events(120)) {
+        for (graph, naive) in play(&events) {
+            check_records(&graph, &naive);
+        }
+    }
+
+    #[test]
+    fn every_query_is_answered_as_by_looking_at_everything(
+        events in events(60),
+        queries in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 1..24),
+    ) {
+        let (graph, naive) = play(&events).pop().unwrap();
+        for bytes in &queries {
+            check_query(&graph, &naive, &mut Choices::new(bytes));
+        }
+    }
+}

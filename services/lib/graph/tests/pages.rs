@@ -1,0 +1,193 @@
+//! Lists too long for one block: pages in either direction, orders that are kept, budgets.
+
+#[allow(dead_code, missing_docs, unreachable_pub, reason = "the model serves several tests")]
+mod naive;
+#[allow(dead_code, missing_docs, unreachable_pub, reason = "the choices serve several tests")]
+#[path = "naive/random.rs"]
+mod random;
+
+use naive::Naive;
+use random::{Choices, record, retired};
+use spil_graph::{Budget, Exhausted, Filter, Graph, Order, Position, Quantifier, Row, Select, Source, Test};
+use spil_proto::model::{FieldType, Kind, Step, Value, field};
+use uuid::Uuid;
+
+const COUNT: usize = 1200;
+
+fn id(number: usize) -> Uuid {
+    Uuid::from_u128(number as u128 * 7919 % 100_003 + 1)
+}
+
+/// Bytes that look random.
+fn bytes(seed: usize) -> Vec<u8> {
+    (0..64).map(|at| xxhash_rust::xxh3::xxh3_64(&(seed * 64 + at).to_le_bytes()) as u8).collect()
+}
+
+fn objectives() -> (Graph, Naive) {
+    let (mut graph, mut naive) = (Graph::new(), Naive::default());
+    for number in 0..COUNT {
+        let image = record(&mut Choices::new(&bytes(number)), Kind::Objective, id(number));
+        graph.apply(&image).unwrap();
+        naive.apply(&image);
+    }
+    (graph, naive)
+}
+
+fn all<'a>(order: &'a [Order], filter: Option<&'a Filter>) -> Select<'a> {
+    Select {
+        kind: Kind::Objective,
+        source: Source::All,
+        filter,
+        order,
+        first: None,
+        last: None,
+        after: None,
+        before: None,
+        want_total: false,
+    }
+}
+
+fn ids(graph: &Graph, rows: &[Row]) -> Vec<Uuid> {
+    rows.iter().map(|row| graph.table(Kind::Objective).id(*row)).collect()
+}
+
+fn unbounded() -> Budget {
+    Budget::new(u64::MAX)
+}
+
+#[test]
+fn paging_either_way_covers_every_record_once() {
+    let (graph, naive) = objectives();
+    let filter = Filter::Field { field: field::NAME, test: Test::Contains("a".into()) };
+    let orders: [&[Order]; 4] = [
+        &[],
+        &[Order { field: field::NAME, descending: false }],
+        &[Order { field: field::NAME, descending: true }],
+        &[Order { field: field::TAGS, descending: false }, Order { field: field::CREATED_AT, descending: true }],
+    ];
+    for order in orders {
+        for filter in [None, Some(&filter)] {
+            let whole =
+                naive.select(Kind::Objective, naive.ids(Kind::Objective), filter, order, (None, None), (None, None));
+            let (mut forwards, mut backwards) = (Vec::new(), Vec::new());
+            let mut cursor: Option<Position> = None;
+            loop {
+                let query = Select { first: Some(170), after: cursor.as_ref(), ..all(order, filter) };
+                let page = graph.select(&query, &mut unbounded()).unwrap();
+                assert_eq!(page.has_previous, !forwards.is_empty());
+                forwards.extend(ids(&graph, &page.rows));
+                assert_eq!(page.has_next, forwards.len() < whole.total);
+                if !page.has_next {
+                    break;
+                }
+                cursor = page.rows.last().map(|row| graph.position(Kind::Objective, *row, order));
+            }
+            let mut cursor: Option<Position> = None;
+            loop {
+                let query = Select { last: Some(83), before: cursor.as_ref(), ..all(order, filter) };
+                let page = graph.select(&query, &mut unbounded()).unwrap();
+                assert_eq!(page.has_next, !backwards.is_empty());
+                backwards.extend(ids(&graph, &page.rows).into_iter().rev());
+                assert_eq!(page.has_previous, backwards.len() < whole.total);
+                if !page.has_previous {
+                    break;
+                }
+                cursor = page.rows.first().map(|row| graph.position(Kind::Objective, *row, order));
+            }
+            backwards.reverse();
+            assert_eq!(forwards, whole.ids);
+            assert_eq!(backwards, whole.ids);
+        }
+    }
+}
+
+#[test]
+fn an_order_that_is_kept_follows_every_change() {
+    let (mut graph, mut naive) = objectives();
+    let order = [Order { field: field::NAME, descending: true }];
+    let check = |graph: &Graph, naive: &Naive| {
+        let expected =
+            naive.select(Kind::Objective, naive.ids(Kind::Objective), None, &order, (Some(50), None), (None, None));
+        for _ in 0..5 {
+            let page = graph.select(&Select { first: Some(50), ..all(&order, None) }, &mut unbounded()).unwrap();
+            assert_eq!(ids(graph, &page.rows), expected.ids);
+        }
+    };
+    check(&graph, &naive);
+    for step in 0..9 {
+        let (before, naive_before) = (graph.clone(), naive.clone());
+        let number = step * 131 % COUNT;
+        let image = match step % 3 {
+            0 => retired(Kind::Objective, id(number)),
+            _ => record(&mut Choices::new(&bytes(number + COUNT)), Kind::Objective, id(number)),
+        };
+        graph.apply(&image).unwrap();
+        naive.apply(&image);
+        check(&graph, &naive);
+        check(&before, &naive_before);
+    }
+}
+
+#[test]
+fn a_page_without_order_and_filter_costs_a_page() {
+    let (graph, _) = objectives();
+    let mut budget = Budget::new(10);
+    let page = graph.select(&Select { first: Some(10), want_total: true, ..all(&[], None) }, &mut budget).unwrap();
+    assert_eq!((page.rows.len(), page.total, budget.left()), (10, Some(COUNT), 0));
+}
+
+#[test]
+fn indexes_narrow_what_is_looked_at() {
+    let (graph, _) = objectives();
+    let parent = Kind::Objective.info().field_by_column("parent_id").map(|info| info.index).unwrap();
+    let one = |field, value| Filter::Field { field, test: Test::Equals(value) };
+    let filters = [
+        one(field::ID, Value::Id(id(7))),
+        one(parent, Value::Id(id(7))),
+        Filter::Related {
+            steps: vec![Step::Forward { kind: Kind::Objective, field: parent }],
+            to: Kind::Objective,
+            quantifier: Quantifier::Some,
+            filter: Some(Box::new(one(field::ID, Value::Id(id(7))))),
+        },
+    ];
+    for filter in &filters {
+        let mut budget = Budget::new(200);
+        assert!(graph.select(&all(&[], Some(filter)), &mut budget).is_ok(), "{filter:?}");
+    }
+}
+
+#[test]
+fn no_query_looks_at_more_than_it_may() {
+    let (graph, _) = objectives();
+    let filter = Filter::Field { field: field::NAME, test: Test::Equals(Value::Text("not there".into())) };
+    let order = [Order { field: field::NAME, descending: false }, Order { field: field::KEY, descending: false }];
+    for query in [all(&[], Some(&filter)), all(&order, None), all(&[], None)] {
+        assert_eq!(graph.select(&query, &mut Budget::new(COUNT as u64 - 1)), Err(Exhausted));
+        assert!(graph.select(&query, &mut Budget::new(COUNT as u64)).is_ok());
+    }
+    let related = Filter::Related {
+        steps: vec![Step::Inverse { kind: Kind::Objective, field: field::OWN + 3 }],
+        to: Kind::Objective,
+        quantifier: Quantifier::Every,
+        filter: None,
+    };
+    assert!(matches!(Kind::Objective.info().field(field::OWN + 3).unwrap().ty, FieldType::Ref(Kind::Objective)));
+    let with_children = graph
+        .table(Kind::Objective)
+        .rows()
+        .iter()
+        .find(|row| !graph.referrers(Kind::Objective, *row, Kind::Objective, field::OWN + 3).is_empty());
+    if let Some(row) = with_children {
+        assert_eq!(graph.matches(Kind::Objective, row, &related, &mut Budget::new(1)), Err(Exhausted));
+    }
+    let mut deep = filter;
+    for _ in 0..200_000 {
+        deep = Filter::Not(Box::new(deep));
+    }
+    assert_eq!(graph.select(&all(&[], Some(&deep)), &mut unbounded()), Err(Exhausted));
+    // Dropping it would recurse as deep as it is.
+    while let Filter::Not(inner) = deep {
+        deep = *inner;
+    }
+}
