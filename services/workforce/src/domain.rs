@@ -1,0 +1,47 @@
+//! What the model table can not say about org units, roles, positions, workers and skills.
+
+mod assignment;
+mod skill;
+
+use spil_changefeed::{Findings, Proposal, Related, Rules};
+use spil_proto::{changefeed::v1::record::Entity, model::Kind};
+
+/// The rules of the workforce owner.
+pub(crate) struct WorkforceRules;
+
+impl Rules for WorkforceRules {
+    fn related(&self, kind: Kind) -> &'static [Related] {
+        match kind {
+            // Not exclusive: what comes of them is a warning.
+            Kind::Assignment => &[Related::Siblings { field: "worker_id", exclusive: false }],
+            Kind::SkillRequirement => &[Related::Siblings { field: "role_id", exclusive: true }],
+            _ => &[],
+        }
+    }
+
+    fn check(&self, proposal: &Proposal<'_>, findings: &mut Findings) {
+        match &proposal.after.entity {
+            Some(Entity::Assignment(assignment)) => assignment::check(assignment, proposal, findings),
+            Some(Entity::SkillRequirement(requirement)) => skill::requirement(requirement, proposal, findings),
+            Some(Entity::SkillRelation(relation)) => skill::relation(relation, findings),
+            Some(Entity::SkillAssertion(assertion)) => skill::assertion(assertion, findings),
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use spil_proto::model::Owner;
+
+    use super::*;
+
+    #[test]
+    fn related_records_go_by_fields_that_there_are() {
+        for kind in Owner::Workforce.kinds() {
+            for related in WorkforceRules.related(kind) {
+                assert!(related.fits(kind), "{kind:?}: {related:?}");
+            }
+        }
+    }
+}
