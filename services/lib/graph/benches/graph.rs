@@ -1,4 +1,5 @@
 //! Load, one change, walks and pages at the size of a company and of a very large one, and how much memory a record takes.
+#![allow(clippy::panic, reason = "a bench that can not go on says so")]
 
 use std::{
     hint::black_box,
@@ -157,23 +158,23 @@ fn benches(criterion: &mut Criterion) {
 
         let mut turn = 0_u32;
         group.bench_function("one update after a publish", |bencher| {
-            let next = || {
+            let mut next = || {
                 turn += 1;
                 let number = turn.wrapping_mul(7919) % (workers * ASSERTIONS_EACH);
                 assertion(number, number / 3 + turn)
             };
-            bencher.iter_custom(|times| time_changes(&graph, times, next));
+            bencher.iter_custom(|times| time_changes(&graph, times, &mut next));
         });
         let mut number = workers * ASSERTIONS_EACH;
         group.bench_function("one new record after a publish", |bencher| {
-            let next = || {
+            let mut next = || {
                 number += 1;
                 let mut record = assertion(number, 1);
                 let worker = number.wrapping_mul(7919) % workers;
                 set(&mut record, "worker_id", Value::Id(id(Kind::Worker, worker)));
                 record
             };
-            bencher.iter_custom(|times| time_changes(&graph, times, next));
+            bencher.iter_custom(|times| time_changes(&graph, times, &mut next));
         });
         reads(&mut group, &graph);
         group.finish();
@@ -181,7 +182,7 @@ fn benches(criterion: &mut Criterion) {
 }
 
 /// How long it takes to apply a change to the working copy, publish a clone, and drop the clone that was published before.
-fn time_changes(graph: &Graph, times: u64, mut next: impl FnMut() -> Record) -> Duration {
+fn time_changes(graph: &Graph, times: u64, next: &mut dyn FnMut() -> Record) -> Duration {
     let mut working = graph.clone();
     let mut published = working.clone();
     let mut taken = Duration::ZERO;
