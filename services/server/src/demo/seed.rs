@@ -216,3 +216,6 @@ pub(super) fn created(command: &Command) -> Option<(Kind, Uuid)> {
     }
     Some((command.values.as_ref()?.kind()?, Uuid::from_slice(id).ok()?))
 }
+
+#[cfg(test)]
+mod tests;
