@@ -177,9 +177,9 @@ impl Config {
             figment = figment.merge(Toml::file_exact(file));
         }
         // These speak to commands, not to the settings.
-        let environment = Env::prefixed("SPIL_").ignore(&["config", "token", "server", "log"]).filter(|key| {
-            !key.as_str().starts_with("test_") && !key.as_str().starts_with("samples")
-        });
+        let environment = Env::prefixed("SPIL_")
+            .ignore(&["config", "token", "server", "log"])
+            .filter(|key| !key.as_str().starts_with("test_") && !key.as_str().starts_with("samples"));
         let config: Config = figment
             .merge(environment.split("__"))
             .merge(Serialized::defaults(flags))
@@ -193,11 +193,15 @@ impl Config {
         if self.roles.is_empty() {
             return Err(ConfigError::NoRole);
         }
-        if self.database != "sqlite" && !self.database.starts_with("postgres://") && !self.database.starts_with("postgresql://") {
+        if self.database != "sqlite"
+            && !self.database.starts_with("postgres://")
+            && !self.database.starts_with("postgresql://")
+        {
             return Err(ConfigError::Database);
         }
         if self.roles.contains(&Role::Gateway)
-            && let Some(owner) = Owner::ALL.into_iter().find(|owner| !self.is_local(*owner) && self.owners.of(*owner).is_none())
+            && let Some(owner) =
+                Owner::ALL.into_iter().find(|owner| !self.is_local(*owner) && self.owners.of(*owner).is_none())
         {
             return Err(ConfigError::OwnerNowhere(owner.name()));
         }
@@ -216,7 +220,11 @@ impl Config {
 
     /// The URL of the database of an owner.
     pub fn database_url(&self, owner: Owner) -> String {
-        if self.is_embedded() { format!("sqlite://{}", self.data.join(format!("{}.db", owner.name())).display()) } else { self.database.clone() }
+        if self.is_embedded() {
+            format!("sqlite://{}", self.data.join(format!("{}.db", owner.name())).display())
+        } else {
+            self.database.clone()
+        }
     }
 
     /// The file of the development key.
@@ -238,11 +246,15 @@ mod tests {
     #[allow(clippy::result_large_err, reason = "the closure's error type is the library's")]
     fn flags_win_over_the_environment_and_that_over_the_file() {
         figment::Jail::expect_with(|jail| {
-            jail.create_file("spil.toml", "listen = \"127.0.0.1:1\"\ngrpc_listen = \"127.0.0.1:1\"\ndrain_seconds = 3\n")?;
+            jail.create_file(
+                "spil.toml",
+                "listen = \"127.0.0.1:1\"\ngrpc_listen = \"127.0.0.1:1\"\ndrain_seconds = 3\n",
+            )?;
             jail.set_env("SPIL_LISTEN", "127.0.0.1:2");
             jail.set_env("SPIL_GRPC_LISTEN", "127.0.0.1:2");
             jail.set_env("SPIL_OWNERS__WORKFORCE", "http://workforce:7601");
-            let flags = Flags { config: Some("spil.toml".into()), listen: "127.0.0.1:3".parse().ok(), ..Flags::default() };
+            let flags =
+                Flags { config: Some("spil.toml".into()), listen: "127.0.0.1:3".parse().ok(), ..Flags::default() };
             let config = Config::load(&flags).map_err(|error| error.to_string())?;
             assert_eq!((config.listen.port(), config.grpc_listen.port(), config.drain_seconds), (3, 2, 3));
             assert_eq!(config.owners.of(Owner::Workforce), Some("http://workforce:7601"));

@@ -15,7 +15,10 @@ use tonic::{
 const PIPE_BYTES: usize = 1 << 20;
 
 /// Serves an owner in memory until it is told to stop.
-pub(crate) fn serve(routes: Routes, stop: CancellationToken) -> (Channel, JoinHandle<Result<(), tonic::transport::Error>>) {
+pub(crate) fn serve(
+    routes: Routes,
+    stop: CancellationToken,
+) -> (Channel, JoinHandle<Result<(), tonic::transport::Error>>) {
     let (sender, receiver) = mpsc::channel::<Result<DuplexStream, io::Error>>(16);
     let server = tokio::spawn(
         Server::builder()

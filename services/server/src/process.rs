@@ -14,7 +14,7 @@ use spil_changefeed::{OwnerService, Store, StoreConfig, StoreError, WallClock};
 use spil_gateway::{
     follow::{FeedToken, FeedTokenError, Followers},
     graphql::{Engine, limits::Limits, schema::SpilSchema},
-    http::{self, HttpConfig},
+    http::{HttpConfig, HttpServer},
     live::Live,
 };
 use spil_proto::{model::Owner, owner::OwnerClient};
@@ -53,8 +53,7 @@ pub struct Process {
 }
 
 struct Gateway {
-    handle: actix_web::dev::ServerHandle,
-    thread: thread::JoinHandle<()>,
+    server: HttpServer,
     _followers: Followers,
 }
 
@@ -110,9 +109,9 @@ pub enum StartError {
     /// The model makes no schema: a fault of ours.
     #[error("there is no schema")]
     Schema(#[source] &'static spil_gateway::graphql::schema::SchemaError),
-    /// The HTTP server did not start.
-    #[error("the HTTP server did not start")]
-    Http,
+    /// The clients of the owners are not three: a fault of ours.
+    #[error("the gateway needs the three owners")]
+    Owners,
 }
 
 /// Signs the tokens with which the gateway follows the owners.
@@ -120,7 +119,9 @@ struct FeedSigner(Signer);
 
 impl FeedToken for FeedSigner {
     fn feed_token(&self) -> Result<String, FeedTokenError> {
-        self.0.sign("spil-gateway", &[Permission::Read], FEED_TOKEN_LIFETIME).map_err(|error| FeedTokenError(Box::new(error)))
+        self.0
+            .sign("spil-gateway", &[Permission::Read], FEED_TOKEN_LIFETIME)
+            .map_err(|error| FeedTokenError(Box::new(error)))
     }
 }
 
@@ -155,12 +156,12 @@ impl Process {
     }
 
     async fn start_roles(&mut self, config: &Config) -> Result<(), StartError> {
-        let mut routers = Vec::new();
+        let mut services = Vec::new();
         for owner in Owner::ALL {
             if config.is_local(owner) {
                 let service = self.open(config, owner).await?;
-                routers.push(spil_changefeed::routes(owner, service.clone()).into_axum_router());
-                let (channel, server) = in_process::serve(spil_changefeed::routes(owner, service), self.stop.child_token());
+                services.push(service.clone());
+                let (channel, server) = in_process::serve(spil_changefeed::routes([service]), self.stop.child_token());
                 self.tasks.push(tokio::spawn(report(owner.name(), server)));
                 self.clients.push(OwnerClient::new(owner, channel));
             } else if let Some(address) = config.owners.of(owner) {
@@ -168,8 +169,8 @@ impl Process {
                 self.clients.push(OwnerClient::new(owner, channel));
             }
         }
-        if !routers.is_empty() {
-            self.listen_grpc(config.grpc_listen, routers).await?;
+        if !services.is_empty() {
+            self.listen_grpc(config.grpc_listen, spil_changefeed::routes(services)).await?;
         }
         if config.roles.contains(&Role::Gateway) {
             self.start_gateway(config)?;
@@ -180,10 +181,13 @@ impl Process {
     /// Opens the database of an owner; one in a file of ours is brought up to date, any other must be.
     async fn open(&mut self, config: &Config, owner: Owner) -> Result<OwnerService, StartError> {
         let failed = |source| StartError::Store { owner: owner.name(), source };
-        let store =
-            spil_changefeed::open(&StoreConfig { owner, url: config.database_url(owner), max_connections: config.database_connections })
-                .await
-                .map_err(failed)?;
+        let store = spil_changefeed::open(&StoreConfig {
+            owner,
+            url: config.database_url(owner),
+            max_connections: config.database_connections,
+        })
+        .await
+        .map_err(failed)?;
         if config.is_embedded() {
             store.migrate().await.map_err(failed)?;
         } else {
@@ -201,16 +205,18 @@ impl Process {
         Ok(OwnerService::new(store, rules, self.verifier(), Arc::new(WallClock)))
     }
 
-    async fn listen_grpc(&mut self, address: SocketAddr, routers: Vec<tonic::codegen::axum_router::Router>) -> Result<(), StartError> {
+    async fn listen_grpc(&mut self, address: SocketAddr, routes: Routes) -> Result<(), StartError> {
         let failed = |source| StartError::Listen { address, source };
         let listener = tokio::net::TcpListener::bind(address).await.map_err(failed)?;
         self.grpc = Some(listener.local_addr().map_err(failed)?);
-        let routes = routers.into_iter().fold(Routes::default().into_axum_router(), |all, router| all.merge(router));
         let server = tokio::spawn(
             Server::builder()
                 .http2_keepalive_interval(Some(Duration::from_secs(30)))
-                .add_routes(Routes::from(routes))
-                .serve_with_incoming_shutdown(TcpListenerStream::new(listener), self.stop.child_token().cancelled_owned()),
+                .add_routes(routes)
+                .serve_with_incoming_shutdown(
+                    TcpListenerStream::new(listener),
+                    self.stop.child_token().cancelled_owned(),
+                ),
         );
         self.tasks.push(tokio::spawn(report("grpc", server)));
         Ok(())
@@ -218,7 +224,7 @@ impl Process {
 
     fn start_gateway(&mut self, config: &Config) -> Result<(), StartError> {
         let schema = SpilSchema::get().map_err(StartError::Schema)?;
-        let clients: [OwnerClient; 3] = std::mem::take(&mut self.clients).try_into().map_err(|_| StartError::Http)?;
+        let clients: [OwnerClient; 3] = std::mem::take(&mut self.clients).try_into().map_err(|_| StartError::Owners)?;
         self.clients = clients.to_vec();
         let live = Arc::new(Live::empty());
         let followers = Followers::start(Arc::clone(&live), clients.clone(), Arc::new(FeedSigner(self.signer.clone())));
@@ -229,9 +235,9 @@ impl Process {
         self.http = Some(listener.local_addr().map_err(failed)?);
         let workers = config.http_workers.or_else(|| thread::available_parallelism().ok().map(Into::into)).unwrap_or(2);
         let http_config = HttpConfig { workers, drain: Duration::from_secs(config.drain_seconds) };
-        let (handle, thread) = serve_http(listener, engine, self.verifier(), schema, http_config)?;
+        let server = HttpServer::start(listener, engine, self.verifier(), schema, http_config).map_err(failed)?;
         self.live = Some(live);
-        self.gateway = Some(Gateway { handle, thread, _followers: followers });
+        self.gateway = Some(Gateway { server, _followers: followers });
         Ok(())
     }
 
@@ -243,8 +249,7 @@ impl Process {
     /// Answers what is under way, then stops: first the front door, then the owners, then the databases.
     pub async fn stop(mut self) {
         if let Some(gateway) = self.gateway.take() {
-            gateway.handle.stop(true).await;
-            let _ = tokio::task::spawn_blocking(move || gateway.thread.join()).await;
+            gateway.server.stop().await;
         }
         self.stop.cancel();
         for task in self.tasks.drain(..) {
@@ -258,35 +263,6 @@ impl Process {
             store.close().await;
         }
     }
-}
-
-/// Runs the HTTP server on a runtime of its own, as its library wants it.
-fn serve_http(
-    listener: TcpListener,
-    engine: Engine,
-    verifier: Verifier,
-    schema: &'static SpilSchema,
-    config: HttpConfig,
-) -> Result<(actix_web::dev::ServerHandle, thread::JoinHandle<()>), StartError> {
-    let (sender, receiver) = std::sync::mpsc::channel();
-    let thread = thread::Builder::new()
-        .name("http".to_owned())
-        .spawn(move || {
-            actix_web::rt::System::new().block_on(async move {
-                match http::serve(listener, engine, verifier, schema, config) {
-                    Ok(server) => {
-                        let _ = sender.send(server.handle());
-                        if let Err(error) = server.await {
-                            tracing::error!(%error, "the HTTP server failed");
-                        }
-                    }
-                    Err(error) => tracing::error!(%error, "the HTTP server did not start"),
-                }
-            });
-        })
-        .map_err(|_| StartError::Http)?;
-    let handle = receiver.recv().map_err(|_| StartError::Http)?;
-    Ok((handle, thread))
 }
 
 /// A channel to an address, which connects when it is first used and again whenever it has to.
@@ -311,4 +287,3 @@ async fn report(name: &'static str, server: JoinHandle<Result<(), tonic::transpo
         Err(error) => tracing::error!(name, %error, "a gRPC server was ended"),
     }
 }
-

@@ -146,6 +146,12 @@ fn problems(code: Code, list: &DiagnosticList) -> Vec<GraphqlError> {
         .take(MAX_PROBLEMS)
         .map(|diagnostic| {
             let json = diagnostic.to_json();
+            // The parser tells of its two bounds in words only.
+            let code = match code {
+                Code::ParseFailed if json.message.contains("token limit") => Code::TooLarge,
+                Code::ParseFailed if json.message.contains("recursion limit") => Code::TooDeep,
+                code => code,
+            };
             GraphqlError {
                 code,
                 message: json.message,
@@ -154,6 +160,10 @@ fn problems(code: Code, list: &DiagnosticList) -> Vec<GraphqlError> {
             }
         })
         .collect();
+    // A document that was cut off at a bound has other faults in consequence; the bound is what matters.
+    if let Some(bound) = errors.iter().find(|error| matches!(error.code, Code::TooLarge | Code::TooDeep)) {
+        return vec![bound.clone()];
+    }
     if errors.is_empty() { vec![GraphqlError::new(code, "the document can not be read")] } else { errors }
 }
 

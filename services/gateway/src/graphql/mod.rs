@@ -316,3 +316,6 @@ fn failed(errors: &[GraphqlError]) -> Response {
         status: ResponseStatus::Executed,
     }
 }
+
+#[cfg(test)]
+mod tests;

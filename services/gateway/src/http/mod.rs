@@ -4,11 +4,11 @@ mod console;
 mod graphql;
 mod health;
 
-use std::{io, net::TcpListener, sync::Arc, time::Duration};
+use std::{io, net::TcpListener, sync::Arc, thread, time::Duration};
 
 use actix_web::{
-    App, HttpServer,
-    dev::Server,
+    App,
+    dev::{Server, ServerHandle},
     http::{KeepAlive, header},
     middleware::DefaultHeaders,
     web,
@@ -38,19 +38,55 @@ pub struct HttpConfig {
     pub drain: Duration,
 }
 
-/// Starts to serve on a listening socket. The server stops, after it has answered what is under way, when its handle is told to.
-///
-/// # Errors
-/// If the socket can not be served.
-pub fn serve(
-    listener: TcpListener,
-    engine: Engine,
-    verifier: Verifier,
-    schema: &'static SpilSchema,
-    config: HttpConfig,
-) -> io::Result<Server> {
-    let state = web::Data::from(Arc::new(State { engine, verifier, schema }));
-    let server = HttpServer::new(move || {
+/// A running server.
+pub struct HttpServer {
+    handle: ServerHandle,
+    thread: thread::JoinHandle<()>,
+}
+
+impl HttpServer {
+    /// Serves on a listening socket, on threads of its own.
+    ///
+    /// # Errors
+    /// If the socket can not be served.
+    pub fn start(
+        listener: TcpListener,
+        engine: Engine,
+        verifier: Verifier,
+        schema: &'static SpilSchema,
+        config: HttpConfig,
+    ) -> io::Result<Self> {
+        let state = web::Data::from(Arc::new(State { engine, verifier, schema }));
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let thread = thread::Builder::new().name("http".to_owned()).spawn(move || {
+            actix_web::rt::System::new().block_on(async move {
+                match serve(listener, state, config) {
+                    Ok(server) => {
+                        let _ = sender.send(Ok(server.handle()));
+                        if let Err(error) = server.await {
+                            tracing::error!(%error, "the HTTP server failed");
+                        }
+                    }
+                    Err(error) => {
+                        let _ = sender.send(Err(error));
+                    }
+                }
+            });
+        })?;
+        let handle = receiver.recv().map_err(|_| io::Error::other("the HTTP server ended at once"))??;
+        Ok(Self { handle, thread })
+    }
+
+    /// Takes no more requests, answers those under way, and ends.
+    pub async fn stop(self) {
+        self.handle.stop(true).await;
+        // The thread ends by itself once the server has.
+        let _ = tokio::task::spawn_blocking(move || self.thread.join()).await;
+    }
+}
+
+fn serve(listener: TcpListener, state: web::Data<State>, config: HttpConfig) -> io::Result<Server> {
+    let server = actix_web::HttpServer::new(move || {
         App::new()
             .app_data(state.clone())
             .app_data(web::PayloadConfig::new(MAX_BODY_BYTES))

@@ -21,26 +21,29 @@ use tonic::{Request, Response, Status, metadata::MetadataMap, service::Routes};
 
 use crate::OwnerService;
 
-/// The gRPC server of an owner, under the owner's own service name.
-pub fn routes(owner: Owner, service: OwnerService) -> Routes {
-    let calls = Calls { service };
-    match owner {
-        Owner::Capability => Routes::new(
-            CapabilityServiceServer::new(calls)
-                .max_decoding_message_size(MAX_MESSAGE_BYTES)
-                .max_encoding_message_size(MAX_MESSAGE_BYTES),
-        ),
-        Owner::Workforce => Routes::new(
-            WorkforceServiceServer::new(calls)
-                .max_decoding_message_size(MAX_MESSAGE_BYTES)
-                .max_encoding_message_size(MAX_MESSAGE_BYTES),
-        ),
-        Owner::Initiative => Routes::new(
-            InitiativeServiceServer::new(calls)
-                .max_decoding_message_size(MAX_MESSAGE_BYTES)
-                .max_encoding_message_size(MAX_MESSAGE_BYTES),
-        ),
-    }
+/// The gRPC server of some owners, each under its own service name.
+pub fn routes(services: impl IntoIterator<Item = OwnerService>) -> Routes {
+    services.into_iter().fold(Routes::default(), |routes, service| {
+        let owner = service.owner();
+        let calls = Calls { service };
+        match owner {
+            Owner::Capability => routes.add_service(
+                CapabilityServiceServer::new(calls)
+                    .max_decoding_message_size(MAX_MESSAGE_BYTES)
+                    .max_encoding_message_size(MAX_MESSAGE_BYTES),
+            ),
+            Owner::Workforce => routes.add_service(
+                WorkforceServiceServer::new(calls)
+                    .max_decoding_message_size(MAX_MESSAGE_BYTES)
+                    .max_encoding_message_size(MAX_MESSAGE_BYTES),
+            ),
+            Owner::Initiative => routes.add_service(
+                InitiativeServiceServer::new(calls)
+                    .max_decoding_message_size(MAX_MESSAGE_BYTES)
+                    .max_encoding_message_size(MAX_MESSAGE_BYTES),
+            ),
+        }
+    })
 }
 
 struct Calls {

@@ -11,7 +11,8 @@ use crate::config::Config;
 pub(super) async fn run(config: &Config) -> Outcome {
     tokio::fs::create_dir_all(config.data_folder()).await?;
     for owner in Owner::ALL.into_iter().filter(|owner| config.is_local(*owner)) {
-        let store = spil_changefeed::open(&StoreConfig { owner, url: config.database_url(owner), max_connections: 2 }).await?;
+        let store =
+            spil_changefeed::open(&StoreConfig { owner, url: config.database_url(owner), max_connections: 2 }).await?;
         let pending = store.pending_migrations().await?;
         store.migrate().await?;
         store.close().await;

@@ -95,7 +95,12 @@ async fn dispatch(cli: Cli) -> Outcome {
 fn start_log(filter: &str) {
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let terminal = io::stderr().is_terminal();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(terminal).with_target(false).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(terminal)
+        .with_target(false)
+        .init();
 }
 
 /// Writes to standard output. Whoever reads it may have gone, for instance `head`: that is no fault.

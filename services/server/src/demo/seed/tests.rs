@@ -37,7 +37,7 @@ impl Owners {
                 Owner::Initiative => spil_initiative::rules(),
             };
             let service = OwnerService::new(store, rules, signer.verifier(), Arc::new(WallClock));
-            let (channel, _) = in_process::serve(spil_changefeed::routes(owner, service), stop.child_token());
+            let (channel, _) = in_process::serve(spil_changefeed::routes([service]), stop.child_token());
             clients.push(OwnerClient::new(owner, channel));
         }
         let token = signer.sign("demo", &[Permission::Read, Permission::Write], Duration::from_secs(600)).unwrap();

@@ -1,0 +1,81 @@
+//! Documents that ask for too much are refused before they cost anything.
+
+use std::fmt::Write;
+
+use super::*;
+
+#[tokio::test]
+async fn deep_documents_are_refused() {
+    for depth in [30, 1_000, 10_000] {
+        let query = format!("{{ capabilities {{ nodes {}id{} }} }}", "{ parent ".repeat(depth), " }".repeat(depth));
+        let (code, message) = error(&query, json!({})).await;
+        assert_eq!(code, "QUERY_TOO_DEEP", "{depth}: {message}");
+    }
+}
+
+#[tokio::test]
+async fn wide_documents_are_refused() {
+    let mut query = String::from("{");
+    for at in 0..6_000 {
+        let _ = write!(query, " a{at}: __typename");
+    }
+    query.push('}');
+    assert_eq!(error(&query, json!({})).await.0, "QUERY_TOO_LARGE");
+    let long = format!("{{ __typename #{}\n}}", "x".repeat(200_000));
+    assert_eq!(error(&long, json!({})).await.0, "QUERY_TOO_LARGE");
+}
+
+#[tokio::test]
+async fn fragments_that_double_each_other_are_refused_at_once() {
+    let mut query = String::from("{ ...f0 }");
+    for at in 0..40 {
+        let _ = write!(query, " fragment f{at} on Query {{ ...f{} ...f{} }}", at + 1, at + 1);
+    }
+    query.push_str(" fragment f40 on Query { __typename }");
+    assert_eq!(error(&query, json!({})).await.0, "QUERY_TOO_LARGE");
+}
+
+#[tokio::test]
+async fn fragments_in_a_circle_are_refused() {
+    let query = "{ ...a } fragment a on Query { ...b } fragment b on Query { ...a }";
+    assert_eq!(error(query, json!({})).await.0, "GRAPHQL_VALIDATION_FAILED");
+}
+
+#[tokio::test]
+async fn lists_of_lists_are_stopped_by_their_cost() {
+    let query =
+        "{ capabilities { nodes { parent { children { nodes { parent { children { nodes { id name } } } } } } } } }";
+    let answer = ask_with(&engine(&sample(), Limits { cost: 50, ..Limits::default() }), query, json!({})).await;
+    assert_eq!(answer["errors"][0]["extensions"]["code"], "QUERY_TOO_COSTLY");
+    assert_eq!(answer["data"], Json::Null);
+    let answer = ask_with(&engine(&sample(), Limits::default()), query, json!({})).await;
+    assert!(answer.get("errors").is_none(), "{answer}");
+}
+
+#[tokio::test]
+async fn many_mutations_are_refused() {
+    let mut query = String::from("mutation {");
+    for at in 0..101 {
+        let _ = write!(query, " a{at}: retireSkill(input: {{id: \"x\"}}) {{ stale }}");
+    }
+    query.push('}');
+    assert_eq!(error(&query, json!({})).await.0, "QUERY_TOO_LARGE");
+}
+
+#[tokio::test]
+async fn values_of_the_wrong_type_are_named() {
+    let query = "query($first: Int!, $filter: CapabilityFilter) { capabilities(first: $first, filter: $filter) { totalCount } }";
+    for variables in [
+        json!({}),
+        json!({"first": "x"}),
+        json!({"first": 1, "filter": {"nme": {}}}),
+        json!({"first": 1, "filter": 7}),
+        json!({"first": 1.5}),
+    ] {
+        let (code, message) = error(query, variables.clone()).await;
+        assert_eq!(code, "BAD_USER_INPUT", "{variables}: {message}");
+    }
+    assert_eq!(error("{", json!({})).await.0, "GRAPHQL_PARSE_FAILED");
+    assert_eq!(error("{ nothing }", json!({})).await.0, "GRAPHQL_VALIDATION_FAILED");
+    assert_eq!(error("subscription { x }", json!({})).await.0, "GRAPHQL_VALIDATION_FAILED");
+}

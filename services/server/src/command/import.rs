@@ -1,0 +1,124 @@
+//! `spil import`
+
+use std::{path::PathBuf, process::ExitCode, time::Duration};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use spil_auth::{DevelopmentKey, Permission, Signer};
+use spil_connector::{Import, Owners, Phase, Progress, mapping::Mapping};
+use spil_proto::{model::Owner, owner::OwnerClient};
+
+use super::{Outcome, say};
+use crate::{config::Config, process};
+
+/// How long the token of an import lasts that it signs itself.
+const TOKEN_LIFETIME: Duration = Duration::from_secs(6 * 3600);
+
+/// What to import.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ImportArgs {
+    /// The file that says what the columns mean.
+    #[arg(long, value_name = "FILE.toml")]
+    mapping: PathBuf,
+    /// The files with the data.
+    #[arg(required = true, value_name = "DATA.csv")]
+    files: Vec<PathBuf>,
+    /// Says what would be done, and writes nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// The most records in one batch.
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    batch: u32,
+    /// How many records of a kind may be retired, where that is suspiciously many.
+    #[arg(long, value_name = "COUNT")]
+    allow_retire: Option<usize>,
+    /// Where the owners of a running process are [default: http:// and the address in --grpc-listen]
+    #[arg(long, env = "SPIL_SERVER", value_name = "URL")]
+    server: Option<String>,
+    /// The token to import with; signed with the development key where none is given.
+    #[arg(long, env = "SPIL_TOKEN", hide_env_values = true)]
+    token: Option<String>,
+}
+
+/// Why an import did not start.
+#[derive(Debug, thiserror::Error)]
+enum ImportStartError {
+    #[error("the mapping {} can not be read", path.display())]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("the mapping {} is wrong", path.display())]
+    Mapping { path: PathBuf, source: spil_connector::mapping::MappingError },
+    #[error("{address} is not a URL")]
+    Address { address: String, source: tonic::transport::Error },
+    #[error("no token was given, and there is no development key to sign one with")]
+    NoToken(#[source] spil_auth::KeyError),
+}
+
+pub(super) async fn run(config: &Config, args: ImportArgs) -> Outcome {
+    let text = tokio::fs::read_to_string(&args.mapping)
+        .await
+        .map_err(|source| ImportStartError::Read { path: args.mapping.clone(), source })?;
+    let mapping =
+        Mapping::parse(&text).map_err(|source| ImportStartError::Mapping { path: args.mapping.clone(), source })?;
+    let token = match args.token {
+        Some(token) => token,
+        None => {
+            let key = DevelopmentKey::read(&config.key_file()).map_err(ImportStartError::NoToken)?;
+            Signer::new(&key)?.sign("spil-import", &[Permission::Read, Permission::Write], TOKEN_LIFETIME)?
+        }
+    };
+    let client = |owner: Owner| -> Result<OwnerClient, ImportStartError> {
+        let address = args
+            .server
+            .clone()
+            .or_else(|| config.owners.of(owner).map(str::to_owned))
+            .unwrap_or_else(|| format!("http://{}", config.grpc_listen));
+        let channel = process::connect(&address).map_err(|source| ImportStartError::Address { address, source })?;
+        Ok(OwnerClient::new(owner, channel))
+    };
+    let import = Import {
+        mapping,
+        files: args.files,
+        dry_run: args.dry_run,
+        clients: Owners {
+            capability: client(Owner::Capability)?,
+            workforce: client(Owner::Workforce)?,
+            initiative: client(Owner::Initiative)?,
+        },
+        token,
+        batch: args.batch as usize,
+        allow_retire: args.allow_retire,
+    };
+    let bar = Bar::new();
+    let report = spil_connector::run(import, &bar).await;
+    bar.0.finish_and_clear();
+    let report = report?;
+    say(&format!("{report}\n"))?;
+    Ok(if report.rejected.total == 0 { ExitCode::SUCCESS } else { ExitCode::from(2) })
+}
+
+/// A progress bar on standard error; nothing where that is no terminal.
+struct Bar(ProgressBar);
+
+impl Bar {
+    fn new() -> Self {
+        let bar = ProgressBar::no_length();
+        if let Ok(style) =
+            ProgressStyle::with_template("{msg:>16} {bar:40} {human_pos}/{human_len} {per_sec} {elapsed}")
+        {
+            bar.set_style(style);
+        }
+        Self(bar)
+    }
+}
+
+impl Progress for Bar {
+    fn update(&self, phase: Phase, done: u64, total: Option<u64>) {
+        self.0.set_message(match phase {
+            Phase::Present => "present records",
+            Phase::Read => "rows read",
+            Phase::Plan => "planned",
+            Phase::Apply => "applied",
+        });
+        self.0.set_length(total.unwrap_or(done));
+        self.0.set_position(done);
+    }
+}
