@@ -1,0 +1,97 @@
+//! A database for one test.
+
+use std::sync::{
+    Arc, Once,
+    atomic::{AtomicU64, Ordering},
+};
+
+use sea_orm::{ConnectionTrait, DatabaseConnection};
+use spil_changefeed::{Store, StoreConfig, open};
+use spil_proto::model::Owner;
+use tempfile::TempDir;
+
+#[derive(Clone)]
+pub(crate) struct Database {
+    place: Arc<Place>,
+}
+
+enum Place {
+    Sqlite(TempDir),
+    Postgres { admin: String, name: String },
+}
+
+static NUMBER: AtomicU64 = AtomicU64::new(0);
+static SKIPPED: Once = Once::new();
+
+impl Database {
+    pub(crate) fn sqlite() -> Self {
+        Self { place: Arc::new(Place::Sqlite(TempDir::new().expect("a folder"))) }
+    }
+
+    /// `None` if there is no server to test with.
+    pub(crate) async fn postgres() -> Option<Self> {
+        let Ok(admin) = std::env::var("SPIL_TEST_POSTGRES") else {
+            SKIPPED.call_once(|| println!("PostgreSQL is skipped: SPIL_TEST_POSTGRES is not set"));
+            return None;
+        };
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("spil_test_{}_{number}", std::process::id());
+        let db = connect(&admin).await;
+        db.execute_unprepared(&format!("CREATE DATABASE {name}")).await.expect("a database");
+        db.close().await.expect("closed");
+        Some(Self { place: Arc::new(Place::Postgres { admin, name }) })
+    }
+
+    /// Runs a scenario and removes the database, also when the scenario fails.
+    pub(crate) async fn run<F>(self, scenario: impl FnOnce(Database) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let outcome = tokio::spawn(scenario(self.clone())).await;
+        if let Place::Postgres { admin, name } = self.place.as_ref() {
+            let db = connect(admin).await;
+            db.execute_unprepared(&format!("DROP DATABASE {name} WITH (FORCE)")).await.expect("dropped");
+            db.close().await.expect("closed");
+        }
+        if let Err(error) = outcome {
+            std::panic::resume_unwind(error.into_panic());
+        }
+    }
+
+    pub(crate) fn is_postgres(&self) -> bool {
+        matches!(self.place.as_ref(), Place::Postgres { .. })
+    }
+
+    pub(crate) fn url(&self, owner: Owner) -> String {
+        match self.place.as_ref() {
+            Place::Sqlite(folder) => format!("sqlite://{}/data/{}.db", folder.path().display(), owner.name()),
+            Place::Postgres { admin, name } => {
+                let (server, _) = admin.rsplit_once('/').expect("a URL with a database");
+                format!("{server}/{name}")
+            }
+        }
+    }
+
+    /// A store that is migrated.
+    pub(crate) async fn store(&self, owner: Owner) -> Store {
+        let config = StoreConfig { owner, url: self.url(owner), max_connections: 12 };
+        let store = open(&config).await.expect("a store");
+        store.migrate().await.expect("migrated");
+        store
+    }
+
+    /// A connection beside the store, in the schema of an owner.
+    pub(crate) async fn connect(&self, owner: Owner) -> DatabaseConnection {
+        let db = connect(&self.url(owner)).await;
+        if self.is_postgres() {
+            db.execute_unprepared(&format!("SET search_path = {}", owner.name())).await.expect("a search path");
+        }
+        db
+    }
+}
+
+async fn connect(url: &str) -> DatabaseConnection {
+    let mut options = sea_orm::ConnectOptions::new(url);
+    options.max_connections(1).sqlx_logging(false);
+    sea_orm::Database::connect(options).await.expect("a connection")
+}

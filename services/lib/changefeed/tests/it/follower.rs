@@ -1,0 +1,89 @@
+//! A follower as simple as can be: a map of records, kept by snapshot and watch.
+
+use std::collections::BTreeMap;
+
+use futures::StreamExt;
+use prost::Message;
+use spil_changefeed::{FeedError, FeedStream};
+use spil_proto::{
+    changefeed::v1::{Cursor, KindDigest, Record, WatchRequest, WatchResponse},
+    model::{Kind, Owner, field},
+};
+use uuid::Uuid;
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::{owner::TestOwner, sample::get};
+
+pub(crate) struct Follower {
+    pub(crate) records: BTreeMap<(Kind, Uuid), Record>,
+    pub(crate) cursor: Cursor,
+    /// How many revisions were followed.
+    pub(crate) followed: u64,
+    stream: FeedStream<WatchResponse>,
+}
+
+impl Follower {
+    pub(crate) async fn start(owner: &TestOwner) -> Self {
+        let (cursor, records) = owner.snapshot().await;
+        let stream = watch(owner, cursor.clone()).await.expect("a stream");
+        let records = records.into_iter().map(|record| (key(&record), record)).collect();
+        Self { records, cursor, followed: 0, stream }
+    }
+
+    /// Goes on from where another one was, on a new stream.
+    pub(crate) async fn resume(owner: &TestOwner, other: Follower) -> Self {
+        let stream = watch(owner, other.cursor.clone()).await.expect("a stream");
+        Self { stream, ..other }
+    }
+
+    /// Follows until a revision, checking that there is no gap.
+    pub(crate) async fn follow_to(&mut self, revision: u64) {
+        while self.cursor.revision < revision {
+            let message = self.stream.next().await.expect("more").expect("a message");
+            self.take(message);
+        }
+    }
+
+    fn take(&mut self, message: WatchResponse) {
+        let head = message.head.expect("a head");
+        assert!(head.revision >= self.cursor.revision || message.revisions.is_empty());
+        for revision in message.revisions {
+            assert_eq!(revision.revision, self.cursor.revision + 1, "a gap");
+            assert!(!revision.changes.is_empty());
+            self.cursor.revision = revision.revision;
+            self.followed += 1;
+            for change in revision.changes {
+                let record = change.record.expect("a record");
+                if get(&record, field::RETIRED_AT).is_null() {
+                    self.records.insert(key(&record), record);
+                } else {
+                    self.records.remove(&key(&record));
+                }
+            }
+        }
+        assert!(head.revision >= self.cursor.revision);
+    }
+
+    pub(crate) fn digest(&self, owner: Owner) -> Vec<KindDigest> {
+        owner
+            .kinds()
+            .map(|kind| {
+                let records = self.records.iter().filter(|((of, _), _)| *of == kind);
+                let (mut count, mut sum) = (0, 0_u128);
+                for (_, record) in records {
+                    count += 1;
+                    sum = sum.wrapping_add(xxh3_128(&record.encode_to_vec()));
+                }
+                KindDigest { kind: kind as u32, count, checksum: sum.to_be_bytes().to_vec() }
+            })
+            .collect()
+    }
+}
+
+pub(crate) async fn watch(owner: &TestOwner, after: Cursor) -> Result<FeedStream<WatchResponse>, FeedError> {
+    owner.service.watch(&owner.caller, WatchRequest { after: Some(after) }).await
+}
+
+fn key(record: &Record) -> (Kind, Uuid) {
+    (record.kind().expect("a kind"), record.id().expect("an id"))
+}

@@ -1,0 +1,93 @@
+//! What an owner promises, on SQLite and on PostgreSQL alike.
+//!
+//! PostgreSQL is used where `SPIL_TEST_POSTGRES` holds the URL of a superuser (`postgres://postgres@localhost/postgres`); each
+//! test makes a database of its own and drops it.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test reports a fault by panicking"
+)]
+
+mod database;
+mod follower;
+mod owner;
+mod sample;
+mod scenario;
+
+use database::Database;
+
+/// Runs scenarios on both backends.
+macro_rules! on_both {
+    ($($module:ident::$scenario:ident,)*) => {
+        mod sqlite {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $scenario() {
+                    super::Database::sqlite().run(super::scenario::$module::$scenario).await;
+                }
+            )*
+        }
+
+        mod postgres {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $scenario() {
+                    if let Some(database) = super::Database::postgres().await {
+                        database.run(super::scenario::$module::$scenario).await;
+                    }
+                }
+            )*
+        }
+    };
+}
+
+on_both! {
+    kinds::every_kind_lives_its_life,
+    kinds::every_field_is_absent_or_not,
+    batch::a_batch_is_answered_once,
+    batch::a_batch_that_comes_twice_at_a_time_is_applied_once,
+    batch::a_key_is_not_used_for_another_batch,
+    batch::a_dry_run_writes_nothing,
+    batch::one_bad_command_stops_the_batch,
+    batch::later_commands_see_earlier_ones,
+    batch::names_can_be_handed_on_within_a_batch,
+    batch::a_stale_write_is_told_what_differs,
+    batch::records_are_found_by_every_name,
+    batch::a_retired_record_is_left_alone,
+    batch::a_request_that_is_not_sound_is_refused,
+    batch::old_answers_are_purged,
+    structure::a_cycle_is_refused,
+    structure::two_writers_close_no_cycle_together,
+    race::one_of_twenty_writers_wins_each_round,
+    race::shares_are_never_given_away_twice,
+    race::one_key_makes_one_record,
+    feed::a_follower_sees_every_revision_in_order,
+    feed::snapshot_and_watch_come_to_the_later_snapshot,
+    feed::large_revisions_come_whole,
+    feed::a_slow_reader_is_dropped,
+    feed::what_was_trimmed_is_out_of_range,
+    feed::checkpoints_come_when_nothing_happens,
+    feed::two_instances_see_each_other,
+    restart::everything_is_there_after_a_restart,
+    calls::calls_need_a_token_and_permission,
+}
+
+mod postgres_only {
+    use super::{Database, scenario};
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn overlapping_transactions_lose_no_change() {
+        if let Some(database) = Database::postgres().await {
+            database.run(scenario::overlap::overlapping_transactions_lose_no_change).await;
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn lost_connections_lose_no_acknowledged_write() {
+        if let Some(database) = Database::postgres().await {
+            database.run(scenario::restart::lost_connections_lose_no_acknowledged_write).await;
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! An owner under test, and short ways to ask it for things.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use futures::StreamExt;
+use spil_auth::{Caller, Permission, Signer};
+use spil_changefeed::{Findings, OwnerService, Proposal, Related, Rules, Store, WallClock};
+use spil_proto::{
+    changefeed::v1::{
+        Action, ApplyRequest, ApplyResponse, Command, Cursor, DigestResponse, ItemResult, Outcome, ProblemCode, Record,
+        SnapshotRequest, Target, record::Entity, target::By,
+    },
+    model::{ExternalId, Kind, Owner},
+};
+use uuid::Uuid;
+
+use crate::database::Database;
+
+pub(crate) struct TestOwner {
+    pub(crate) service: OwnerService,
+    pub(crate) store: Store,
+    pub(crate) signer: Signer,
+    pub(crate) caller: Caller,
+}
+
+/// One rule that sums siblings, and one that looks at another record.
+struct TestRules;
+
+impl Rules for TestRules {
+    fn related(&self, kind: Kind) -> &'static [Related] {
+        match kind {
+            Kind::BenefitShare => &[Related::Siblings { field: "benefit_id", exclusive: true }],
+            Kind::Measurement => &[Related::Referenced { field: "corrects_id" }],
+            _ => &[],
+        }
+    }
+
+    fn check(&self, proposal: &Proposal<'_>, findings: &mut Findings) {
+        match &proposal.after.entity {
+            Some(Entity::BenefitShare(share)) => {
+                let others: f64 = proposal
+                    .siblings("benefit_id")
+                    .filter_map(|record| match &record.entity {
+                        Some(Entity::BenefitShare(other)) => other.share,
+                        _ => None,
+                    })
+                    .sum();
+                if others + share.share.unwrap_or_default() > 1.0 + 1e-9 {
+                    findings.broken("share", "too much");
+                }
+            }
+            Some(Entity::Measurement(measurement)) => {
+                if let Some(Entity::Measurement(earlier)) =
+                    proposal.referenced("corrects_id").and_then(|record| record.entity.as_ref())
+                    && earlier.benefit_id != measurement.benefit_id
+                {
+                    findings.broken("corrects_id", "of another benefit");
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+static KEY: AtomicU64 = AtomicU64::new(0);
+
+pub(crate) fn new_key() -> String {
+    format!("batch {}", KEY.fetch_add(1, Ordering::Relaxed))
+}
+
+impl TestOwner {
+    pub(crate) async fn new(database: &Database, owner: Owner) -> Self {
+        let store = database.store(owner).await;
+        let signer = Signer::generate().expect("a key");
+        let service = OwnerService::new(store.clone(), Arc::new(TestRules), signer.verifier(), Arc::new(WallClock));
+        Self { service, store, signer, caller: Caller::new("tester", Permission::ALL) }
+    }
+
+    pub(crate) async fn send(&self, request: ApplyRequest) -> ApplyResponse {
+        self.service.apply(&self.caller, request).await.expect("an answer")
+    }
+
+    pub(crate) async fn apply(&self, commands: Vec<Command>) -> ApplyResponse {
+        self.send(batch(commands)).await
+    }
+
+    /// Applies one command that must be sound.
+    pub(crate) async fn one(&self, command: Command) -> ItemResult {
+        let response = self.apply(vec![command]).await;
+        assert!(response.applied, "{:?}", response.items);
+        response.items.into_iter().next().expect("an item")
+    }
+
+    /// Applies one command that must not be sound.
+    pub(crate) async fn refused(&self, command: Command) -> ItemResult {
+        let response = self.apply(vec![command]).await;
+        assert!(!response.applied, "{:?}", response.items);
+        response.items.into_iter().next().expect("an item")
+    }
+
+    pub(crate) async fn snapshot(&self) -> (Cursor, Vec<Record>) {
+        let mut stream = self.service.snapshot(&self.caller, SnapshotRequest::default()).await.expect("a snapshot");
+        let first = stream.next().await.expect("a part").expect("a part");
+        let cursor = first.cursor.expect("a cursor");
+        let mut records = first.records;
+        let mut complete = first.complete;
+        while let Some(part) = stream.next().await {
+            assert!(!complete, "something after the end");
+            let part = part.expect("a part");
+            assert!(part.cursor.is_none());
+            records.extend(part.records);
+            complete = part.complete;
+        }
+        assert!(complete, "cut off");
+        assert_eq!(records.len() as u64, first.total);
+        (cursor, records)
+    }
+
+    pub(crate) async fn head(&self) -> Cursor {
+        self.digest().await.cursor.expect("a cursor")
+    }
+
+    pub(crate) async fn digest(&self) -> DigestResponse {
+        self.service.digest(&self.caller).await.expect("a digest")
+    }
+}
+
+pub(crate) fn batch(commands: Vec<Command>) -> ApplyRequest {
+    ApplyRequest { idempotency_key: new_key(), commands, source: "test".into(), dry_run: false }
+}
+
+pub(crate) fn create(values: Record) -> Command {
+    Command { action: Action::Create.into(), values: Some(values), ..Command::default() }
+}
+
+pub(crate) fn update(target: By, fields: &[&str], values: Record) -> Command {
+    Command {
+        action: Action::Update.into(),
+        target: Some(Target { by: Some(target) }),
+        fields: fields.iter().map(|field| (*field).to_owned()).collect(),
+        values: Some(values),
+        ..Command::default()
+    }
+}
+
+pub(crate) fn upsert(target: By, fields: &[&str], values: Record) -> Command {
+    Command { action: Action::Upsert.into(), ..update(target, fields, values) }
+}
+
+pub(crate) fn retire(kind: Kind, target: By) -> Command {
+    Command { action: Action::Retire.into(), ..update(target, &[], Record::empty(kind)) }
+}
+
+pub(crate) fn by_id(id: Uuid) -> By {
+    By::Id(id.as_bytes().to_vec())
+}
+
+pub(crate) fn by_key(key: &str) -> By {
+    By::Key(key.to_owned())
+}
+
+pub(crate) fn by_external(system: &str, id: &str) -> By {
+    By::ExternalId(ExternalId { system: system.to_owned(), id: id.to_owned() })
+}
+
+pub(crate) fn id(item: &ItemResult) -> Uuid {
+    Uuid::from_slice(&item.id).expect("an id")
+}
+
+/// The fields and codes of what is wrong.
+pub(crate) fn problems(item: &ItemResult) -> Vec<(&str, ProblemCode)> {
+    item.problems.iter().map(|problem| (problem.field.as_str(), problem.code())).collect()
+}
+
+pub(crate) fn outcomes(response: &ApplyResponse) -> Vec<Outcome> {
+    response.items.iter().map(ItemResult::outcome).collect()
+}

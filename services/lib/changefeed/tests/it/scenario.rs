@@ -1,0 +1,10 @@
+//! What is tried.
+
+pub(crate) mod batch;
+pub(crate) mod calls;
+pub(crate) mod feed;
+pub(crate) mod kinds;
+pub(crate) mod overlap;
+pub(crate) mod race;
+pub(crate) mod restart;
+pub(crate) mod structure;
