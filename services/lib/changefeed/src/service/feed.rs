@@ -156,7 +156,8 @@ impl Watcher {
         sink.send(checkpoint(&self.log)).await?;
         loop {
             let head = *heads.borrow_and_update();
-            if !head.same_log(&self.log) || !head.can_follow(&self.position) {
+            // The position may be past this head: a page can be newer than the head that led to it.
+            if !head.same_log(&self.log) || self.position.revision < head.trimmed_through {
                 return Err(FeedError::OutOfRange);
             }
             if head.revision > self.position.revision {
@@ -166,7 +167,10 @@ impl Watcher {
             match tokio::time::timeout(self.limits.checkpoint, heads.changed()).await {
                 Ok(Ok(())) => {}
                 Ok(Err(_)) => return Err(FeedError::Stopping),
-                Err(_) => sink.send(checkpoint(&head)).await?,
+                Err(_) => {
+                    let revision = head.revision.max(self.position.revision);
+                    sink.send(checkpoint(&Head { revision, ..head })).await?;
+                }
             }
         }
     }

@@ -55,6 +55,7 @@ on_both! {
     batch::names_can_be_handed_on_within_a_batch,
     batch::a_stale_write_is_told_what_differs,
     batch::records_are_found_by_every_name,
+    batch::rules_see_the_record_referred_to,
     batch::a_retired_record_is_left_alone,
     batch::a_request_that_is_not_sound_is_refused,
     batch::old_answers_are_purged,

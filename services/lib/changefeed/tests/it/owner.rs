@@ -55,9 +55,9 @@ impl Rules for TestRules {
             Some(Entity::Measurement(measurement)) => {
                 if let Some(Entity::Measurement(earlier)) =
                     proposal.referenced("corrects_id").and_then(|record| record.entity.as_ref())
-                    && earlier.benefit_id != measurement.benefit_id
+                    && earlier.at > measurement.at
                 {
-                    findings.broken("corrects_id", "of another benefit");
+                    findings.broken("corrects_id", "of a later day");
                 }
             }
             _ => {}

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::{
     database::Database,
     owner::{TestOwner, batch, by_external, by_id, by_key, create, id, outcomes, problems, retire, update, upsert},
-    sample::{capability, child_of, get, name_of, set},
+    sample::{capability, child_of, get, minimal, name_of, set},
 };
 
 pub(crate) async fn a_batch_is_answered_once(database: Database) {
@@ -220,6 +220,26 @@ pub(crate) async fn records_are_found_by_every_name(database: Database) {
     assert_eq!(problems(&owner.refused(named).await), [("id", ProblemCode::Taken)]);
     let two = upsert(by_key("one"), &["key"], capability(Some("two"), "G"));
     assert_eq!(problems(&owner.refused(two).await), [("key", ProblemCode::Malformed)]);
+}
+
+pub(crate) async fn rules_see_the_record_referred_to(database: Database) {
+    let owner = TestOwner::new(&database, Owner::Initiative).await;
+    let mut earlier = minimal(&owner, Kind::Measurement).await;
+    set(&mut earlier, field::KEY, Value::Text("earlier".into()));
+    let on = |day: i32| {
+        let mut record = earlier.clone();
+        set(&mut record, field::KEY, Value::Null);
+        let at = Kind::Measurement.info().field_by_column("at").expect("a field");
+        set(&mut record, at.index, Value::Date(day));
+        Command { references: vec![reference("corrects_id", vec![by_key("earlier")])], ..create(record) }
+    };
+    let rule = [("corrects_id", ProblemCode::Rule)];
+    // Stored, and made by the same batch.
+    let answer = owner.apply(vec![create(earlier.clone()), on(0)]).await;
+    assert_eq!(problems(&answer.items[1]), rule);
+    owner.one(create(earlier.clone())).await;
+    assert_eq!(problems(&owner.refused(on(0)).await), rule);
+    owner.one(on(30_000)).await;
 }
 
 pub(crate) async fn a_retired_record_is_left_alone(database: Database) {
