@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 /// How many items share a group.
-const GROUP: usize = 64;
+const GROUP: usize = 128;
 
 type Group<T> = Arc<[Arc<T>]>;
 

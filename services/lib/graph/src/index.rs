@@ -5,13 +5,13 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::chunks::Chunks;
 
 /// How full the buckets are on average before one more is made.
-const LOAD: usize = 64;
+const LOAD: usize = 128;
 
 /// A multimap from hashes to rows by linear hashing: it grows a bucket at a time, so that no single change is slow. It
 /// does not hold what was hashed; whoever asks compares the rows found.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Index {
-    /// Each entry is the low half of the hash and the row.
+    /// Each entry is the low half of the hash and the row; the entries of a bucket are sorted.
     buckets: Chunks<Vec<u64>>,
     len: usize,
 }
@@ -21,7 +21,8 @@ impl Index {
     pub(crate) fn candidates(&self, hash: u64) -> impl Iterator<Item = u32> + '_ {
         let low = low(hash);
         let bucket: &[u64] = if self.buckets.len() == 0 { &[] } else { self.buckets.get(self.bucket_of(low)) };
-        bucket.iter().filter(move |entry| **entry >> 32 == u64::from(low)).map(|entry| row_of(*entry))
+        let start = place(bucket, u64::from(low) << 32);
+        bucket[start..].iter().take_while(move |entry| hash_of(**entry) == low).map(|entry| row_of(*entry))
     }
 
     pub(crate) fn insert(&mut self, hash: u64, row: u32) {
@@ -29,8 +30,10 @@ impl Index {
             self.grow();
         }
         let low = low(hash);
-        let bucket = self.bucket_of(low);
-        self.buckets.get_mut(bucket).push(u64::from(low) << 32 | u64::from(row));
+        let entry = u64::from(low) << 32 | u64::from(row);
+        let number = self.bucket_of(low);
+        let bucket = self.buckets.get_mut(number);
+        bucket.insert(place(bucket, entry), entry);
         self.len += 1;
     }
 
@@ -41,9 +44,11 @@ impl Index {
         }
         let low = low(hash);
         let entry = u64::from(low) << 32 | u64::from(row);
-        let bucket = self.bucket_of(low);
-        if let Some(at) = self.buckets.get(bucket).iter().position(|found| *found == entry) {
-            self.buckets.get_mut(bucket).swap_remove(at);
+        let number = self.bucket_of(low);
+        let bucket = self.buckets.get(number);
+        let at = place(bucket, entry);
+        if bucket.get(at) == Some(&entry) {
+            self.buckets.get_mut(number).remove(at);
             self.len -= 1;
         }
     }
@@ -74,6 +79,18 @@ impl Index {
     pub(crate) fn size_bytes(&self) -> usize {
         self.buckets.size_bytes() + self.buckets.iter().map(|bucket| bucket.capacity() * 8 + 8).sum::<usize>()
     }
+}
+
+/// Where an entry is, or would have to be. Hashes are spread evenly, so that this is close to where it looks first.
+fn place(bucket: &[u64], entry: u64) -> usize {
+    let mut at = ((u128::from(entry) * bucket.len() as u128) >> 64) as usize;
+    while at > 0 && bucket[at - 1] >= entry {
+        at -= 1;
+    }
+    while at < bucket.len() && bucket[at] < entry {
+        at += 1;
+    }
+    at
 }
 
 /// The bucket of a hash when there are `count` buckets, at least one.

@@ -8,8 +8,10 @@ use crate::rows::RowsIter;
 
 /// The most rows of a list in one piece.
 const FEW: usize = 128;
-/// The most rows of a piece of a long list.
-const PIECE: usize = 2048;
+/// The most rows of a piece of a long list; a very long one has longer pieces, so that there are not too many of them.
+fn piece_limit(len: usize) -> usize {
+    (4 * len.isqrt()).next_power_of_two().max(1024)
+}
 
 /// Where the ids of the rows are to be looked up.
 pub(crate) trait Ids {
@@ -30,6 +32,8 @@ pub(crate) enum List {
 #[derive(Clone, Debug)]
 pub(crate) struct Many {
     len: usize,
+    /// The id of the last row: most rows that are added come after it.
+    last: Uuid,
     /// None is empty.
     pieces: Vec<Arc<Vec<u32>>>,
 }
@@ -141,7 +145,8 @@ impl List {
                     List::Few(all.collect())
                 } else {
                     let rows: Vec<u32> = all.collect();
-                    List::Many(Arc::new(Many { len: rows.len(), pieces: vec![Arc::new(rows)] }))
+                    let last = rows.last().map_or(id, |row| ids.id_of(*row));
+                    List::Many(Arc::new(Many { len: rows.len(), last, pieces: vec![Arc::new(rows)] }))
                 };
             }
             List::Many(many) => Arc::make_mut(many).insert(row, id, ids),
@@ -201,31 +206,31 @@ fn place(rows: &[u32], id: Uuid, ids: &impl Ids) -> usize {
 
 impl Many {
     fn insert(&mut self, row: u32, id: Uuid, ids: &impl Ids) {
-        let last = self.pieces.len() - 1;
-        let number = self.piece_of(id, ids).min(last);
-        let at = place(&self.pieces[number], id, ids);
-        if self.pieces[number].get(at) == Some(&row) {
+        let limit = piece_limit(self.len);
+        if id > self.last {
+            self.last = id;
+            self.len += 1;
+            match self.pieces.last_mut() {
+                Some(piece) if piece.len() < limit => Arc::make_mut(piece).push(row),
+                // Rows that come in order leave full pieces behind.
+                _ => self.pieces.push(Arc::new(vec![row])),
+            }
+            return;
+        }
+        let number = self.piece_of(id, ids);
+        let Some(piece) = self.pieces.get_mut(number) else { return };
+        let at = piece.partition_point(|row| ids.id_of(*row) < id);
+        if piece.get(at) == Some(&row) {
             return;
         }
         self.len += 1;
-        if self.pieces[number].len() >= PIECE {
-            if number == last && at == self.pieces[number].len() {
-                // Rows that come in order leave full pieces behind.
-                self.pieces.push(Arc::new(vec![row]));
-                return;
-            }
-            let piece = Arc::make_mut(&mut self.pieces[number]);
-            let mut right = piece.split_off(PIECE / 2);
+        let piece = Arc::make_mut(piece);
+        piece.insert(at, row);
+        if piece.len() > limit {
+            let right = piece.split_off(piece.len() / 2);
             piece.shrink_to_fit();
-            if at > piece.len() {
-                right.insert(at - piece.len(), row);
-            } else {
-                piece.insert(at, row);
-            }
             self.pieces.insert(number + 1, Arc::new(right));
-            return;
         }
-        Arc::make_mut(&mut self.pieces[number]).insert(at, row);
     }
 
     fn remove(&mut self, row: u32, ids: &impl Ids) {
@@ -240,22 +245,22 @@ impl Many {
         let piece = Arc::make_mut(piece);
         piece.remove(at);
         let left = piece.len();
+        let next_len = self.pieces.get(number + 1).map_or(usize::MAX, |next| next.len());
         if left == 0 {
             self.pieces.remove(number);
-        } else if let Some(next) = self.pieces.get(number + 1).filter(|next| left + next.len() <= PIECE / 2).cloned() {
+        } else if left.saturating_add(next_len) <= piece_limit(self.len) / 2 {
+            let next = self.pieces.remove(number + 1);
             Arc::make_mut(&mut self.pieces[number]).extend_from_slice(&next);
-            self.pieces.remove(number + 1);
+        }
+        if id == self.last {
+            let last = self.pieces.last().and_then(|piece| piece.last());
+            self.last = last.map_or(Uuid::nil(), |row| ids.id_of(*row));
         }
     }
 
     /// The first piece that does not end before the id; beyond the last if all do.
     fn piece_of(&self, id: Uuid, ids: &impl Ids) -> usize {
-        let ends_before = |piece: &Arc<Vec<u32>>| piece.last().is_some_and(|row| ids.id_of(*row) < id);
-        // Most rows come in the order of their ids.
-        match self.pieces.last() {
-            Some(last) if ends_before(last) => self.pieces.len(),
-            _ => self.pieces.partition_point(ends_before),
-        }
+        self.pieces.partition_point(|piece| piece.last().is_some_and(|row| ids.id_of(*row) < id))
     }
 }
 
