@@ -3,6 +3,7 @@
 #
 #   scripts/postgres.sh start [DIR]     starts a server in DIR (a new temporary folder if none is given);
 #                                       prints its folder and its URL, one a line
+#   scripts/postgres.sh crash DIR       ends that server as a crash would, and starts it again on the same port
 #   scripts/postgres.sh stop DIR        stops that server and removes the folder
 #   scripts/postgres.sh run COMMAND...  starts one, runs the command with SPIL_TEST_POSTGRES set, and stops it
 #
@@ -121,6 +122,15 @@ stop() {
   rm -rf "$dir"
 }
 
+crash() {
+  local dir=$1 bin
+  [ -f "$dir/$mark" ] || die "$dir was not made by this script"
+  bin=$(cat "$dir/programs")
+  # The options of the start, the port among them, are kept by pg_ctl.
+  as_server "$bin/pg_ctl" restart --pgdata="$dir/data" --log="$dir/server.log" --mode=immediate --wait --silent >/dev/null 2>&1 ||
+    die "PostgreSQL does not come back in $dir"
+}
+
 run() {
   local dir out url child status=0
   dir=$(mktemp -d /tmp/spil-postgres.XXXXXX)
@@ -147,11 +157,12 @@ run() {
 
 case "${1:-}" in
   start) start "${2:-}" ;;
+  crash) crash "${2:?which folder?}" ;;
   stop) stop "${2:?which folder?}" ;;
   run)
     shift
     [ $# -gt 0 ] || die "run what?"
     run "$@"
     ;;
-  *) sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  *) sed -n '2,11s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac

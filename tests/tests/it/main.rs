@@ -1,0 +1,8 @@
+//! Tests of the whole system, in one binary so that it is linked once.
+
+mod arrows;
+mod faults;
+mod http;
+mod model;
+mod mutation;
+mod operate;

@@ -1,0 +1,189 @@
+//! Mutations over HTTP: what is written can be read at once, nobody's write is lost, and what is wrong is named.
+
+use futures::future::join_all;
+use serde_json::{Value, json};
+use spil_auth::Permission;
+use spil_tests::{Client, Database, Spil, postgres_url};
+
+/// Runs a test on SQLite, and on PostgreSQL if there is one.
+async fn on_both(test: impl AsyncFn(&Spil)) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let spil = Spil::builder(folder.path()).start().await;
+    test(&spil).await;
+    assert_eq!(spil.stop().await, Some(0));
+    if let Some(server) = postgres_url() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let database = Database::create(&server).await;
+        crate::operate::migrate(folder.path(), &database.url).await;
+        let spil = Spil::builder(folder.path()).args(["--database", &database.url]).start().await;
+        test(&spil).await;
+        assert_eq!(spil.stop().await, Some(0));
+        database.drop().await;
+    }
+}
+
+/// Makes a capability and gives its id.
+pub(crate) async fn create(client: &Client, input: Value) -> String {
+    let query = "mutation($input: CreateCapabilityInput!) { createCapability(input: $input) { capability { id } userErrors { message } stale } }";
+    let data = client.ask(query, json!({"input": input})).await;
+    let payload = &data["createCapability"];
+    assert_eq!(payload["userErrors"], json!([]));
+    assert_eq!(payload["stale"], false);
+    payload["capability"]["id"].as_str().expect("an id").to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_lives_from_create_to_retire() {
+    on_both(async |spil| {
+        let client = spil.client();
+        let parent = create(&client, json!({"key": "CAP-1", "name": "Service", "tags": ["b", "a", "b"]})).await;
+        let id = create(&client, json!({"name": "  Claims ", "parentId": parent, "maturityCurrent": 1, "description": "What we do"})).await;
+        let read = "query($id: ID!) { capability(id: $id) { name description maturityCurrent maturityTarget version parent { key tags } } }";
+        assert_eq!(
+            client.ask(read, json!({"id": id})).await["capability"],
+            json!({"name": "Claims", "description": "What we do", "maturityCurrent": 1, "maturityTarget": null, "version": 1,
+                   "parent": {"key": "CAP-1", "tags": ["a", "b"]}})
+        );
+
+        let update = "mutation($input: UpdateCapabilityInput!) { updateCapability(input: $input) { capability { version } userErrors { __typename } } }";
+        let input = json!({"id": id, "expectedVersion": 1, "description": null, "maturityTarget": 4});
+        assert_eq!(client.ask(update, json!({"input": input})).await["updateCapability"]["capability"]["version"], 2);
+        let after = client.ask(read, json!({"id": id})).await;
+        assert_eq!((&after["capability"]["description"], &after["capability"]["maturityTarget"], &after["capability"]["name"]), (&json!(null), &json!(4), &json!("Claims")));
+
+        let again = json!({"id": id, "maturityTarget": 4});
+        assert_eq!(client.ask(update, json!({"input": again})).await["updateCapability"]["capability"]["version"], 2, "an update that changes nothing");
+
+        let retire = "mutation($input: RetireCapabilityInput!) { retireCapability(input: $input) { capability { key retiredAt version } userErrors { __typename } stale } }";
+        let retired = client.ask(retire, json!({"input": {"id": parent}})).await;
+        let payload = &retired["retireCapability"];
+        assert_eq!((&payload["capability"]["key"], &payload["capability"]["version"], &payload["stale"]), (&json!("CAP-1"), &json!(2), &json!(false)));
+        assert!(payload["capability"]["retiredAt"].is_string());
+        let data = client.ask("query($id: ID!, $child: ID!) { gone: capability(id: $id) { id } node(id: $id) { id } child: capability(id: $child) { parent { id } } }", json!({"id": parent, "child": id})).await;
+        assert_eq!(data, json!({"gone": null, "node": null, "child": {"parent": null}}), "an edge to what is retired is null");
+        create(&client, json!({"key": "CAP-1", "name": "The key can be used again"})).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_is_named_and_writes_nothing() {
+    on_both(async |spil| {
+        let client = spil.client();
+        let id = create(&client, json!({"key": "TAKEN", "name": "x"})).await;
+        let child = create(&client, json!({"name": "y", "parentId": id})).await;
+        let count = client.ask("{ capabilities { totalCount } }", json!({})).await;
+        let initiative = spil_gateway::graphql::global_id::encode(spil_proto::model::Kind::Initiative, uuid::Uuid::from_u128(7));
+        let absent = spil_gateway::graphql::global_id::encode(spil_proto::model::Kind::Capability, uuid::Uuid::now_v7());
+        for (input, code, path) in [
+            (json!({"id": id, "maturityTarget": 6}), "OUT_OF_RANGE", vec!["input", "maturityTarget"]),
+            (json!({"id": id, "name": "x".repeat(5000)}), "TOO_LONG", vec!["input", "name"]),
+            (json!({"id": child, "key": "TAKEN"}), "TAKEN", vec!["input", "key"]),
+            (json!({"id": id, "parentId": id}), "CYCLE", vec!["input", "parentId"]),
+            (json!({"id": id, "parentId": child}), "CYCLE", vec!["input", "parentId"]),
+            (json!({"id": id, "parentId": absent}), "NOT_FOUND", vec!["input", "parentId"]),
+            (json!({"id": absent, "name": "z"}), "NOT_FOUND", vec!["input", "id"]),
+            (json!({"id": "nonsense", "name": "z"}), "NOT_FOUND", vec!["input", "id"]),
+            (json!({"id": id, "name": "a\u{7}b"}), "MALFORMED", vec!["input", "name"]),
+        ] {
+            let query = "mutation($input: UpdateCapabilityInput!) { updateCapability(input: $input) { capability { id } userErrors { code message path } } }";
+            let data = client.ask(query, json!({"input": input})).await;
+            let payload = &data["updateCapability"];
+            assert_eq!(payload["capability"], Value::Null, "{input}");
+            assert_eq!((&payload["userErrors"][0]["code"], &payload["userErrors"][0]["path"]), (&json!(code), &json!(path)), "{input}: {payload}");
+        }
+        let (_, answer) = client
+            .try_ask(&json!({"query": "mutation($input: UpdateCapabilityInput!) { updateCapability(input: $input) { stale } }", "variables": {"input": {"id": id, "parentId": initiative}}}))
+            .await
+            .expect("an answer");
+        assert_eq!(answer["errors"][0]["extensions"]["code"], "BAD_USER_INPUT");
+        assert_eq!(answer["errors"][0]["path"], json!(["updateCapability", "input", "parentId"]));
+        assert_eq!(client.ask("{ capabilities { totalCount } }", json!({})).await, count);
+        let data = client.ask("query($id: ID!) { capability(id: $id) { version name } }", json!({"id": id})).await;
+        assert_eq!(data["capability"], json!({"version": 1, "name": "x"}));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_twenty_writers_of_one_version_one_wins() {
+    on_both(async |spil| {
+        let client = spil.client();
+        let id = create(&client, json!({"name": "contested", "maturityCurrent": 0})).await;
+        for round in 1..=5 {
+            let query = "mutation($input: UpdateCapabilityInput!) { updateCapability(input: $input) {
+                capability { version description } userErrors { __typename code ... on VersionConflict { currentVersion fields } } } }";
+            let writers = (0..20).map(|writer| {
+                let input = json!({"id": id, "expectedVersion": round, "description": format!("round {round} writer {writer}")});
+                client.ask(query, json!({"input": input}))
+            });
+            let answers = join_all(writers).await;
+            let (won, lost): (Vec<_>, Vec<_>) = answers.iter().map(|data| &data["updateCapability"]).partition(|payload| payload["userErrors"] == json!([]));
+            assert_eq!(won.len(), 1, "round {round}");
+            assert_eq!(won[0]["capability"]["version"], round + 1);
+            for payload in lost {
+                assert_eq!(
+                    payload["userErrors"],
+                    json!([{"__typename": "VersionConflict", "code": "VERSION_CONFLICT", "currentVersion": round + 1, "fields": ["description"]}])
+                );
+            }
+            let data = client.ask("query($id: ID!) { capability(id: $id) { version description } }", json!({"id": id})).await;
+            assert_eq!(data["capability"], won[0]["capability"]);
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mutation_sent_twice_is_done_once() {
+    on_both(async |spil| {
+        let client = spil.client();
+        let query = "mutation($input: CreateSkillInput!) { createSkill(input: $input) { clientMutationId skill { id version } userErrors { code } } }";
+        let input = json!({"clientMutationId": "once", "name": "Patience"});
+        let answers = join_all((0..8).map(|_| client.ask(query, json!({"input": input})))).await;
+        assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
+        assert_eq!(answers[0]["createSkill"]["clientMutationId"], "once");
+        assert_eq!(client.ask("{ skills { totalCount } }", json!({})).await["skills"]["totalCount"], 1);
+        let other = client.with_token(spil.token("somebody else", &[Permission::Read, Permission::Write]));
+        assert_ne!(other.ask(query, json!({"input": input})).await, answers[0], "somebody else may use the same text");
+        assert_eq!(client.ask("{ skills { totalCount } }", json!({})).await["skills"]["totalCount"], 2);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_of_the_domain_hold() {
+    on_both(async |spil| {
+        let client = spil.client();
+        let data = client
+            .ask(
+                "mutation { i: createInitiative(input: {name: \"a\", stage: PILOT}) { initiative { id } } j: createInitiative(input: {name: \"b\"}) { initiative { id } }
+                            b: createBenefit(input: {name: \"Time saved\"}) { benefit { id } } w: createWorker(input: {number: \"1\"}) { worker { id } }
+                            p: createPosition(input: {fte: 1}) { position { id } } }",
+                json!({}),
+            )
+            .await;
+        let id = |name: &str, kind: &str| data[name][kind]["id"].clone();
+        let (initiative, other, benefit) = (id("i", "initiative"), id("j", "initiative"), id("b", "benefit"));
+        let share = "mutation($input: CreateBenefitShareInput!) { createBenefitShare(input: $input) { userErrors { code path message } } }";
+        let give = |initiative: &Value, share: f64| json!({"input": {"benefitId": benefit, "initiativeId": initiative, "share": share}});
+        assert_eq!(client.ask(share, give(&initiative, 0.6)).await["createBenefitShare"]["userErrors"], json!([]));
+        assert_eq!(client.ask(share, give(&other, 0.5)).await["createBenefitShare"]["userErrors"][0]["code"], "RULE");
+        assert_eq!(client.ask(share, give(&other, 0.4)).await["createBenefitShare"]["userErrors"], json!([]));
+
+        let back = "mutation($input: UpdateInitiativeInput!) { updateInitiative(input: $input) { userErrors { code path } } }";
+        let errors = client.ask(back, json!({"input": {"id": initiative, "stage": "IDEA"}})).await;
+        assert_eq!(errors["updateInitiative"]["userErrors"], json!([{"code": "RULE", "path": ["input", "stage"]}]));
+
+        let assign = "mutation($input: CreateAssignmentInput!) { createAssignment(input: $input) { assignment { id } userErrors { code path } warnings { message path } } }";
+        let (worker, position) = (id("w", "worker"), id("p", "position"));
+        let during = |from: &str, to: &str, fte: f64| json!({"input": {"workerId": worker, "positionId": position, "from": from, "to": to, "fte": fte}});
+        assert_eq!(client.ask(assign, during("2026-03-01", "2026-01-01", 1.0)).await["createAssignment"]["userErrors"][0]["code"], "RULE");
+        let first = client.ask(assign, during("2026-01-01", "2026-06-01", 1.0)).await;
+        assert_eq!((&first["createAssignment"]["userErrors"], &first["createAssignment"]["warnings"]), (&json!([]), &json!([])));
+        let second = client.ask(assign, during("2026-03-01", "2026-09-01", 1.0)).await;
+        assert_eq!(second["createAssignment"]["userErrors"], json!([]), "too much work is a warning, not an error");
+        assert!(!second["createAssignment"]["warnings"].as_array().expect("a list").is_empty());
+    })
+    .await;
+}
