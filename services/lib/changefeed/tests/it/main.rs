@@ -46,6 +46,7 @@ macro_rules! on_both {
 on_both! {
     kinds::every_kind_lives_its_life,
     kinds::every_field_is_absent_or_not,
+    kinds::extreme_values_come_back,
     batch::a_batch_is_answered_once,
     batch::a_batch_that_comes_twice_at_a_time_is_applied_once,
     batch::a_key_is_not_used_for_another_batch,

@@ -19,7 +19,7 @@ pub(crate) async fn value(owner: &TestOwner, kind: Kind, info: &FieldInfo, seed:
                 TextFormat::Plain => format!("{} {seed} é \u{1F600}", info.column),
                 TextFormat::Uri => format!("https://example.org/{}/{seed}?a=%20", info.column),
                 TextFormat::Email => format!("person.{seed}@example.org"),
-                TextFormat::Currency => if seed % 2 == 0 { "EUR" } else { "USD" }.to_owned(),
+                TextFormat::Currency => if seed.is_multiple_of(2) { "EUR" } else { "USD" }.to_owned(),
             }
             .into(),
         ),
@@ -30,7 +30,7 @@ pub(crate) async fn value(owner: &TestOwner, kind: Kind, info: &FieldInfo, seed:
             };
             Value::Texts(vec![text(1), text(2)].into())
         }
-        FieldType::Bool => Value::Bool(seed % 2 == 0),
+        FieldType::Bool => Value::Bool(seed.is_multiple_of(2)),
         FieldType::Int => {
             let (min, max) = (info.min.unwrap_or(-5.0), info.max.unwrap_or(5.0));
             let span = (max - min).min(3.0);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use prost::Message;
 use spil_proto::{
     changefeed::v1::{Outcome, ProblemCode, Record},
-    model::{Owner, Value, field},
+    model::{Kind, Owner, Value, field},
 };
 
 use crate::{
@@ -126,6 +126,37 @@ pub(crate) async fn every_field_is_absent_or_not(database: Database) {
             }
         }
     }
+}
+
+pub(crate) async fn extreme_values_come_back(database: Database) {
+    let owner = TestOwner::new(&database, Owner::Initiative).await;
+    let mut follower = Follower::start(&owner).await;
+    let floats = [f64::MAX, f64::MIN, f64::MIN_POSITIVE, 5e-324, 0.1 + 0.2, 1e22, -1.0];
+    let decimals = ["999999999999999.9999", "-999999999999999.9999", "0.0001", "0.00", "-0", "100.0", "12.3400"];
+    let dates = [-719_162, 2_932_896, 0, -1, 1, 59, -25_509];
+    let texts = ["'", "\"", "\\", "%_$1?", "\u{10FFFF}", "\u{FEFF}x", "null"];
+    let column = |column: &str| Kind::Benefit.info().field_by_column(column).expect("a field").index;
+    let commands = (0..floats.len()).map(|place| {
+        let mut record = Record::empty(Kind::Benefit);
+        set(&mut record, column("baseline_value"), Value::Float(floats[place]));
+        set(&mut record, column("value"), Value::Decimal(decimals[place].parse().expect("a decimal")));
+        set(&mut record, column("baseline_at"), Value::Date(dates[place]));
+        set(&mut record, column("unit"), Value::Text(texts[place].into()));
+        set(&mut record, field::TAGS, Value::Texts(vec![texts[place].to_owned()].into()));
+        create(record)
+    });
+    let wanted: Vec<_> = commands.collect();
+    let answer = owner.apply(wanted.clone()).await;
+    assert!(answer.applied, "{:?}", answer.items);
+    for (item, wanted) in answer.items.iter().zip(&wanted) {
+        let (record, wanted) = (item.record.as_ref().expect("a record"), wanted.values.as_ref().expect("values"));
+        assert_writable_equal(record, wanted);
+    }
+    follower.follow_to(1).await;
+    assert_eq!(follower.digest(Owner::Initiative), owner.digest().await.kinds);
+    let (_, snapshot) = owner.snapshot().await;
+    let followed: Vec<&Record> = follower.records.values().collect();
+    assert_eq!(snapshot.iter().collect::<Vec<_>>(), followed);
 }
 
 fn assert_writable_equal(left: &Record, right: &Record) {

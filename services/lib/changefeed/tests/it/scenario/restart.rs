@@ -68,18 +68,11 @@ pub(crate) async fn lost_connections_lose_no_acknowledged_write(database: Databa
             })
         })
         .collect();
-    let admin = database.connect(Owner::Capability).await;
     for _ in 0..5 {
         tokio::time::sleep(std::time::Duration::from_millis(150)).await;
-        admin
-            .execute_unprepared(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-                 WHERE datname = current_database() AND pid <> pg_backend_pid()",
-            )
-            .await
-            .expect("terminated");
+        cut_connections(&database).await;
     }
-    tokio::time::sleep(std::time::Duration::from_millis(150)).await;
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
     stop.store(true, Ordering::Relaxed);
     let mut acknowledged = Vec::new();
     for writer in writers {
@@ -96,4 +89,23 @@ pub(crate) async fn lost_connections_lose_no_acknowledged_write(database: Databa
     follower = Follower::resume(&owner, follower).await;
     follower.follow_to(cursor.revision).await;
     assert_eq!(follower.digest(Owner::Capability), owner.digest().await.kinds);
+}
+
+/// Cuts every connection. Where `SPIL_TEST_POSTGRES_RESTART` holds a shell command that restarts the server it is used; this
+/// test must run alone then.
+async fn cut_connections(database: &Database) {
+    if let Ok(command) = std::env::var("SPIL_TEST_POSTGRES_RESTART") {
+        let restart = move || std::process::Command::new("sh").arg("-c").arg(command).status();
+        let status = tokio::task::spawn_blocking(restart).await.expect("run").expect("run");
+        assert!(status.success());
+        return;
+    }
+    let admin = database.connect(Owner::Capability).await;
+    admin
+        .execute_unprepared(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+             WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        )
+        .await
+        .expect("terminated");
 }
