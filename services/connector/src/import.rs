@@ -12,7 +12,7 @@ use crate::{
         apply::{self, ApplyError, Settings},
         destination::{Destination, Owners, Remote},
         map::{self, MapError},
-        plan::{self, PlanError},
+        plan::{self, Guard, PlanError},
         present::Present,
         report::Report,
     },
@@ -127,7 +127,8 @@ pub(crate) async fn import_into<D: Destination>(
             .map_err(|source| ImportError::Snapshot { owner: owner.name(), source: Box::new(source) })?;
     }
     progress.update(Phase::Present, count, Some(count));
-    let plan = plan::plan(mapping, wanted, &present, allow_retire, &mut Uuid::now_v7, &mut report)?;
+    let guard = Guard { allow: allow_retire, warn_only: settings.dry_run };
+    let plan = plan::plan(mapping, wanted, &present, guard, &mut Uuid::now_v7, &mut report)?;
     drop(present);
     for kind in mapping.written() {
         report.counts(kind);

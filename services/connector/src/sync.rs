@@ -2,12 +2,14 @@
 
 pub mod apply;
 pub mod destination;
+pub mod draft;
 pub mod map;
 pub mod names;
 pub mod plan;
 pub mod present;
 pub mod report;
 
+mod binding;
 mod diff;
 mod order;
 

@@ -462,7 +462,7 @@ fn own(
     // Whatever does not come from the data can be read now.
     let constants = rule.source.iter().filter_map(Template::as_constant).filter(|_| rule.map.is_empty());
     for text in constants.chain(rule.map.values().map(String::as_str)).filter(|text| !text.is_empty()) {
-        if let Err(problem) = rule.read(info, text) {
+        if let Err(problem) = rule.read(info, text, &mut Vec::new()) {
             return place.fail(problem);
         }
     }

@@ -29,6 +29,11 @@ impl<'a> Cells<'a> {
         Self { record, columns, places }
     }
 
+    /// Whether the file has this column.
+    pub fn has(&self, column: usize) -> bool {
+        self.places.get(column).copied().flatten().is_some()
+    }
+
     /// The cell as it stands in the file, without blanks around it; empty if the row has none.
     pub fn text(&self, column: usize) -> &'a str {
         self.places.get(column).copied().flatten().and_then(|place| self.record.get(place)).unwrap_or_default().trim()

@@ -4,12 +4,14 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
 use rust_decimal::Decimal;
-use spil_proto::model::{EnumInfo, FieldInfo, FieldType, Value, field};
+use spil_proto::model::{EnumInfo, FieldInfo, FieldType, Value};
 
 use super::{row::Cells, template, template::Template};
 
 /// The most pieces into which one cell is split.
 const MAX_PIECES: usize = 10_000;
+/// A text that may be this long is prose: it may have lines and tabs.
+const PROSE_BYTES: usize = 65_536;
 
 /// How the text of one or several cells becomes a value.
 #[derive(Clone, Debug)]
@@ -106,7 +108,7 @@ impl ValueRule {
         let mut warnings = texts.warnings;
         let mut values = Vec::with_capacity(texts.value.len());
         for text in texts.value {
-            match self.read(field, &text) {
+            match self.read(field, &text, &mut warnings) {
                 Ok(value) => values.push(value),
                 Err(problem) => match self.otherwise {
                     Otherwise::Reject | Otherwise::Keep => return Err(problem),
@@ -118,14 +120,16 @@ impl ValueRule {
         Ok(Outcome { value: gathered(field, values), warnings })
     }
 
-    /// Reads one text as a value of the field, or as one entry of its list.
+    /// Reads one text as a value of the field, or as one entry of its list; `warnings` hears what was left out.
     ///
     /// # Errors
     /// What is wrong with the text.
-    pub fn read(&self, field: &FieldInfo, text: &str) -> Result<Value<'static>, String> {
+    pub fn read(&self, field: &FieldInfo, text: &str, warnings: &mut Vec<String>) -> Result<Value<'static>, String> {
         let shown = || if field.personal.is_empty() { format!("`{}`", shortened(text)) } else { "the text".to_owned() };
         match field.ty {
-            FieldType::Text | FieldType::TextList => clean(field, text).map(|text| Value::Text(Cow::Owned(text))),
+            FieldType::Text | FieldType::TextList => {
+                clean(field, text, warnings).map(|text| Value::Text(Cow::Owned(text)))
+            }
             FieldType::Bool => match text.to_lowercase().as_str() {
                 "true" | "yes" | "y" | "1" => Ok(Value::Bool(true)),
                 "false" | "no" | "n" | "0" => Ok(Value::Bool(false)),
@@ -256,19 +260,23 @@ fn names(list: &EnumInfo) -> String {
     list.values.iter().map(|value| value.name).collect::<Vec<_>>().join(", ")
 }
 
-/// A text as the owners keep it: lines are kept where there is room for prose, elsewhere they become blanks.
-fn clean(field: &FieldInfo, text: &str) -> Result<String, String> {
-    let prose = field.index == field::DESCRIPTION || field.max_length > 4096;
+/// A text as the owners keep it: lines are kept where there is room for prose, elsewhere they become blanks. Other control
+/// characters have no meaning and are left out.
+fn clean(field: &FieldInfo, text: &str, warnings: &mut Vec<String>) -> Result<String, String> {
+    let prose = field.max_length >= PROSE_BYTES;
     let mut out = String::with_capacity(text.len());
+    let mut dropped = None;
     for sign in text.chars() {
         match sign {
             '\n' | '\t' if prose => out.push(sign),
             '\n' | '\t' => out.push(' '),
-            sign if sign.is_control() => {
-                return Err(format!("the text holds the control character U+{:04X}", u32::from(sign)));
-            }
+            sign if sign.is_control() => dropped = Some(sign),
             sign => out.push(sign),
         }
+    }
+    if let Some(sign) = dropped {
+        warnings.push(format!("the control character U+{:04X} is left out", u32::from(sign)));
+        out = out.trim().to_owned();
     }
     if out.len() > field.max_length {
         return Err(format!("the text has {} bytes where at most {} are allowed", out.len(), field.max_length));

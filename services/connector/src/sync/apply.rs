@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::{
     destination::Destination,
-    map::Origin,
+    draft::Origin,
     plan::{Plan, Retire, Step},
     report::{Problem, Report},
 };
@@ -146,6 +146,9 @@ impl Work {
     }
 }
 
+/// Work that is sent together, with the commands for it.
+type Batch = Vec<(Work, Command)>;
+
 /// What the sender keeps in mind from batch to batch.
 struct Sender<'a, D> {
     mapping: &'a Mapping,
@@ -201,7 +204,7 @@ impl<D: Destination> Sender<'_, D> {
     ) -> Result<(), ApplyError> {
         let mut works = works.into_iter().peekable();
         while works.peek().is_some() {
-            let mut batch: Vec<(Work, Command)> = Vec::new();
+            let mut batch: Batch = Vec::new();
             let mut bytes = 0;
             while batch.len() < self.settings.batch
                 && let Some(work) = works.peek()
@@ -215,22 +218,33 @@ impl<D: Destination> Sender<'_, D> {
                 batch.extend(works.next().map(|work| (work, command)));
             }
             let size = batch.len() as u64;
-            self.settle(owner, batch).await?;
+            let mut batches = vec![batch];
+            while let Some(batch) = batches.pop() {
+                if let Some(mut first) = self.settle(owner, batch).await? {
+                    let second = first.split_off(first.len() / 2);
+                    batches.extend([second, first]);
+                }
+            }
             *done += size;
             progress(*done);
         }
         Ok(())
     }
 
-    /// Sends a batch until the owner has taken what can be taken of it.
-    async fn settle(&mut self, owner: Owner, mut batch: Vec<(Work, Command)>) -> Result<(), ApplyError> {
+    /// Sends a batch until the owner has taken what can be taken of it. Gives it back if it is too large for the owner.
+    async fn settle(&mut self, owner: Owner, mut batch: Batch) -> Result<Option<Batch>, ApplyError> {
         for _ in 0..MAX_ROUNDS {
             self.prune(&mut batch)?;
             if batch.is_empty() {
-                return Ok(());
+                return Ok(None);
             }
             let commands = batch.iter().map(|(_, command)| command.clone()).collect();
-            let answer = self.call(owner, commands, false).await?;
+            let answer = match self.call(owner, commands, false).await {
+                Err(ApplyError::Call { source, .. }) if batch.len() > 1 && too_large(&source) => {
+                    return Ok(Some(batch));
+                }
+                answer => answer?,
+            };
             if answer.items.len() != batch.len() {
                 return Err(ApplyError::Answer { owner: owner.name(), what: "not one item for each command" });
             }
@@ -238,7 +252,7 @@ impl<D: Destination> Sender<'_, D> {
                 for ((work, _), item) in batch.iter().zip(&answer.items) {
                     self.count(work, item);
                 }
-                return Ok(());
+                return Ok(None);
             }
             let before = batch.len();
             let mut kept = Vec::with_capacity(before);
@@ -258,11 +272,11 @@ impl<D: Destination> Sender<'_, D> {
             let reason = "the owner refused the batch again and again; run the import again".to_owned();
             self.reject(work, String::new(), reason);
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Takes references to refused records out of a batch, and records that can not be without them.
-    fn prune(&mut self, batch: &mut Vec<(Work, Command)>) -> Result<(), ApplyError> {
+    fn prune(&mut self, batch: &mut Batch) -> Result<(), ApplyError> {
         if self.lost.is_empty() {
             return Ok(());
         }
@@ -334,7 +348,7 @@ impl<D: Destination> Sender<'_, D> {
         let fresh: HashSet<Uuid> = works.iter().filter(|work| work.creates()).map(Work::id).collect();
         let mut works = works.into_iter().peekable();
         while works.peek().is_some() {
-            let mut batch: Vec<(Work, Command)> = Vec::new();
+            let mut batch: Batch = Vec::new();
             let mut known: HashSet<Uuid> = HashSet::new();
             let mut bytes = 0;
             while batch.len() < MAX_BATCH
@@ -374,7 +388,14 @@ impl<D: Destination> Sender<'_, D> {
                 continue;
             }
             let commands = batch.iter().map(|(_, command)| command.clone()).collect();
-            let answer = self.call(owner, commands, true).await?;
+            let answer = match self.call(owner, commands, true).await {
+                Err(ApplyError::Call { source, .. }) if too_large(&source) => {
+                    self.report.unchecked += batch.len() as u64;
+                    batch.iter().for_each(|(work, _)| self.count_planned(work));
+                    continue;
+                }
+                answer => answer?,
+            };
             if answer.items.len() != batch.len() {
                 return Err(ApplyError::Answer { owner: owner.name(), what: "not one item for each command" });
             }
@@ -509,4 +530,9 @@ fn refused(item: &ItemResult) -> bool {
 /// Whether it is worth while to try again.
 fn passing(code: Code) -> bool {
     matches!(code, Code::Unavailable | Code::Aborted | Code::DeadlineExceeded | Code::Unknown)
+}
+
+/// Whether the owner would take the batch in smaller parts.
+fn too_large(status: &Status) -> bool {
+    matches!(status.code(), Code::ResourceExhausted | Code::OutOfRange)
 }

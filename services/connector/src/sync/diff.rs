@@ -7,7 +7,7 @@ use unicode_normalization::UnicodeNormalization;
 use uuid::Uuid;
 
 use super::{
-    map::{Draft, Held, Slot},
+    draft::{Draft, Held, Slot},
     plan::{Planner, Step, Written},
 };
 
@@ -68,7 +68,8 @@ fn header(planner: &Planner<'_>, draft: &Draft, present: Option<&dyn Entity>) ->
     if !draft.translations.is_empty() {
         let mut all = draft.translations.clone();
         if let Some(Value::Translations(there)) = present.map(|entity| entity.get(field::TRANSLATIONS)) {
-            let others = there.iter().filter(|known| !all.iter().any(|one| one.language == known.language));
+            let others =
+                there.iter().filter(|known| !all.iter().any(|one| one.language.eq_ignore_ascii_case(&known.language)));
             let others: Vec<_> = others.cloned().collect();
             all.extend(others);
         }
@@ -135,8 +136,8 @@ fn same(info: &FieldInfo, a: &Value<'_>, b: &Value<'_>) -> bool {
             names(a) == names(b)
         }
         (Value::Translations(a), Value::Translations(b)) => {
-            sorted(a.iter().map(|one| (one.language.clone(), composed(&one.name))))
-                == sorted(b.iter().map(|one| (one.language.clone(), composed(&one.name))))
+            sorted(a.iter().map(|one| (one.language.to_ascii_lowercase(), composed(&one.name))))
+                == sorted(b.iter().map(|one| (one.language.to_ascii_lowercase(), composed(&one.name))))
         }
         (a, b) => a == b,
     }

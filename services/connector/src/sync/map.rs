@@ -1,23 +1,21 @@
 //! From rows to the records that they ask for. References are names still.
 
-use std::{
-    borrow::Cow,
-    collections::HashMap,
-    path::{Path, PathBuf},
-};
+use std::{borrow::Cow, collections::HashMap, path::PathBuf};
 
 use spil_proto::model::{FieldType, Kind, Translation, Value};
 
 use super::{
+    binding::{Bound, bind, file_name, options, retirable},
+    draft::{Draft, Held, Origin, Slot, Wanted, columns, empty, is_list, merge, same_field},
     names::{Names, Symbol},
     report::{FileRead, Problem, Report},
 };
 use crate::{
     mapping::{
-        By, Cells, Column, Conflict, FieldRule, FieldValue, Mapping, Missing, RecordTemplate, ReferenceRule, Repeats,
-        Table, first,
+        By, Cells, Conflict, FieldRule, FieldValue, Mapping, Missing, RecordTemplate, ReferenceRule, Repeats, Table,
+        first,
     },
-    source::file::{CsvFile, Options, Row, SourceError},
+    source::file::{CsvFile, Row, SourceError},
 };
 
 /// Why files can not be mapped.
@@ -40,79 +38,6 @@ pub enum MapError {
         /// How many there are.
         files: usize,
     },
-}
-
-/// A row of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Origin {
-    /// The number of the file.
-    pub file: u16,
-    /// The line.
-    pub line: u32,
-}
-
-/// A record that rows ask for.
-#[derive(Debug)]
-pub struct Draft {
-    /// Its kind.
-    pub kind: Kind,
-    /// The first row that asks for it.
-    pub origin: Origin,
-    /// Whether a row makes it; otherwise rows only add to it.
-    pub made: bool,
-    /// What to do if rows only add to it and it is not there.
-    pub missing: Missing,
-    /// Its id in the mapping's own system.
-    pub id: Option<Symbol>,
-    /// Its key.
-    pub key: Option<Symbol>,
-    /// Its ids in other systems, with the number of the system.
-    pub externals: Vec<(usize, Symbol)>,
-    /// Its names in other languages.
-    pub translations: Vec<Translation>,
-    /// Its fields.
-    pub slots: Vec<Slot>,
-}
-
-/// A field of a draft.
-#[derive(Clone, Debug)]
-pub struct Slot {
-    /// The number of the rule that gave the value.
-    pub rule: usize,
-    /// The row that gave it.
-    pub origin: Origin,
-    /// The value.
-    pub held: Held,
-}
-
-/// A value whose references are names still.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Held {
-    /// A value of its own, or none.
-    Own(Value<'static>),
-    /// References, by name.
-    References(Vec<Symbol>),
-}
-
-/// What the files ask for.
-#[derive(Debug, Default)]
-pub struct Wanted {
-    /// The records.
-    pub drafts: Vec<Draft>,
-    /// The names.
-    pub names: Names,
-    /// The names of the files.
-    pub files: Vec<String>,
-    /// For each kind with `retire_missing`: why nothing of it may be retired after all; `None` if it may.
-    pub retire: Vec<(Kind, Option<String>)>,
-}
-
-/// A file with the table that it is for.
-struct Bound<'a> {
-    path: &'a Path,
-    number: u16,
-    table: &'a Table,
-    places: Vec<Option<usize>>,
 }
 
 struct Mapper<'a> {
@@ -170,47 +95,6 @@ pub fn map(
     Ok(mapper.wanted)
 }
 
-fn file_name(path: &Path) -> String {
-    path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
-}
-
-fn options(table: &Table) -> Options {
-    Options { delimiter: table.delimiter, header: table.header.clone() }
-}
-
-/// Finds the table that a file is for: the first whose patterns fit the name and whose columns are all there.
-fn bind<'a>(mapping: &Mapping, path: &'a Path) -> Result<(usize, &'a Path, Vec<Option<usize>>), MapError> {
-    let name = file_name(path);
-    let mut reasons = Vec::new();
-    for (number, table) in mapping.tables().iter().enumerate() {
-        if !table.files.is_empty() && !table.files.iter().any(|pattern| pattern.matches(&name)) {
-            reasons.push(format!("\"{}\" is for files of another name", table.name));
-            continue;
-        }
-        let file = CsvFile::open(path, &options(table))?;
-        match places(&file, &table.columns) {
-            Ok(places) => return Ok((number, path, places)),
-            Err(lacking) => reasons.push(format!("\"{}\" needs the columns {}", table.name, lacking.join(", "))),
-        }
-    }
-    Err(MapError::NoTable { path: path.to_owned(), reason: reasons.join("; ") })
-}
-
-/// Where the columns stand in a file, or the names of those that it lacks.
-fn places(file: &CsvFile, columns: &[Column]) -> Result<Vec<Option<usize>>, Vec<String>> {
-    let mut lacking = Vec::new();
-    let mut places = Vec::with_capacity(columns.len());
-    for column in columns {
-        let place = column.headers.iter().find_map(|header| file.columns(header).next());
-        if place.is_none() && !column.optional {
-            let names: Vec<String> = column.headers.iter().map(|header| format!("`{header}`")).collect();
-            lacking.push(names.join(" or "));
-        }
-        places.push(place);
-    }
-    if lacking.is_empty() { Ok(places) } else { Err(lacking) }
-}
-
 /// What one template makes of one row.
 struct Contribution {
     id: Option<Symbol>,
@@ -219,6 +103,12 @@ struct Contribution {
     translations: Vec<Translation>,
     slots: Vec<Slot>,
     warnings: Vec<(usize, String)>,
+}
+
+impl Contribution {
+    fn adds_nothing(&self) -> bool {
+        self.translations.is_empty() && self.slots.iter().all(|slot| empty(&slot.held))
+    }
 }
 
 /// Why a template makes nothing of a row: the columns it is about, and the reason.
@@ -321,9 +211,12 @@ impl Mapper<'_> {
         let mut used = file.table.links.iter().any(|link| link.when.holds(&cells));
         for template in file.table.records.iter().filter(|template| template.when.holds(&cells)) {
             used = true;
-            let outcome = self
-                .contribution(template, &cells, origin)
-                .and_then(|contribution| self.take(template, contribution, origin));
+            let outcome = self.contribution(template, &cells, origin).and_then(|contribution| {
+                if template.amend && contribution.adds_nothing() {
+                    self.report.skip(name, &self.nothing_to_add(template), row.line);
+                }
+                self.take(template, contribution, origin)
+            });
             if let Err(Fault(column, reason)) = outcome {
                 let problem =
                     Problem { file: name.to_owned(), line: row.line, column, kind: Some(template.kind), reason };
@@ -332,6 +225,23 @@ impl Mapper<'_> {
         }
         if !used {
             self.report.skip(name, "no record of the mapping is for such a row", row.line);
+        }
+    }
+
+    fn nothing_to_add(&self, template: &RecordTemplate) -> String {
+        let rules = template.rules.iter().filter_map(|rule| self.mapping.rules().get(*rule));
+        let through = rules
+            .filter_map(|rule| if let FieldValue::Reference(rule) = &rule.value { Some(&rule.through) } else { None })
+            .flatten()
+            .filter_map(|link| self.mapping.links().get(*link))
+            .map(|link| format!("\"{link}\""))
+            .collect::<Vec<_>>()
+            .join(", ");
+        let kind = template.kind.info().name;
+        if through.is_empty() {
+            format!("the row adds nothing to the {kind} it names")
+        } else {
+            format!("the row adds nothing to the {kind} it names: nothing is reached through {through}")
         }
     }
 
@@ -405,6 +315,9 @@ impl Mapper<'_> {
         for number in &template.rules {
             let mapping = self.mapping;
             let Some(rule) = mapping.rules().get(*number) else { continue };
+            if unspoken(rule, cells) {
+                continue;
+            }
             let held =
                 self.held(rule, cells, &mut out.warnings, *number).map_err(|reason| Fault(columns(rule), reason))?;
             let empty = match &held {
@@ -569,12 +482,15 @@ impl Mapper<'_> {
             let place = self.place(Some(known.origin), origin);
             let which = match rule.conflict {
                 Conflict::Reject => {
-                    return Err(Fault(columns(rule), format!("the value differs from the one given {place}")));
+                    return Err(Fault(
+                        columns(rule),
+                        format!("`{}` differs from the value given {place}", rule.field.column),
+                    ));
                 }
                 Conflict::Last => "this one counts",
                 Conflict::First => "the earlier one counts",
             };
-            out.push((slot.rule, format!("the value differs from the one given {place}; {which}")));
+            out.push((slot.rule, format!("`{}` differs from the value given {place}; {which}", rule.field.column)));
         }
         Ok(out)
     }
@@ -613,91 +529,13 @@ impl Mapper<'_> {
     }
 }
 
-fn columns(rule: &FieldRule) -> String {
-    if rule.columns.is_empty() { rule.field.column.to_owned() } else { rule.columns.clone() }
-}
-
-fn is_list(rule: &FieldRule) -> bool {
-    matches!(rule.field.ty, FieldType::TextList | FieldType::EnumList(_) | FieldType::RefList(_))
-}
-
-fn empty(held: &Held) -> bool {
-    match held {
-        Held::Own(value) => value.is_null(),
-        Held::References(list) => list.is_empty(),
-    }
-}
-
-fn same_field<'d>(mapping: &Mapping, draft: &'d Draft, rule: usize) -> Option<&'d Slot> {
-    let field = mapping.rules().get(rule)?.field.index;
-    draft.slots.iter().find(|slot| mapping.rules().get(slot.rule).is_some_and(|known| known.field.index == field))
-}
-
-/// Puts a value where it belongs: lists are united, of other values one counts.
-fn merge(mapping: &Mapping, draft: &mut Draft, given: Slot) {
-    let Some(rule) = mapping.rules().get(given.rule) else { return };
-    let place = draft
-        .slots
-        .iter()
-        .position(|slot| mapping.rules().get(slot.rule).is_some_and(|known| known.field.index == rule.field.index));
-    let Some(known) = place.and_then(|place| draft.slots.get_mut(place)) else {
-        draft.slots.push(given);
-        return;
+/// Whether the file has none of the columns that a field is made of: then it says nothing about the field.
+fn unspoken(rule: &FieldRule, cells: &Cells<'_>) -> bool {
+    let source = match &rule.value {
+        FieldValue::Own(own) => &own.source,
+        FieldValue::Reference(reference) => &reference.source.source,
     };
-    if empty(&given.held) {
-        return;
-    }
-    if empty(&known.held) {
-        *known = given;
-        return;
-    }
-    match (&mut known.held, given.held) {
-        (Held::References(list), Held::References(more)) if is_list(rule) => {
-            // What is named twice is found when the names are looked up.
-            list.extend(more);
-        }
-        (Held::Own(Value::Texts(list)), Held::Own(Value::Texts(more))) => {
-            for text in more.iter().filter(|text| !list.contains(text)).cloned().collect::<Vec<_>>() {
-                list.to_mut().push(text);
-            }
-        }
-        (Held::Own(Value::Enums(list)), Held::Own(Value::Enums(more))) => {
-            for number in more.iter().filter(|number| !list.contains(number)).copied().collect::<Vec<_>>() {
-                list.to_mut().push(number);
-            }
-        }
-        (held, more) => {
-            if rule.conflict == Conflict::Last && *held != more {
-                *known = Slot { rule: given.rule, origin: given.origin, held: more };
-            }
-        }
-    }
-}
-
-/// For each kind with `retire_missing`, why nothing may be retired, if so.
-fn retirable(mapping: &Mapping, faults: &[(&Table, Option<String>)]) -> Vec<(Kind, Option<String>)> {
-    let mut out: Vec<(Kind, Option<String>)> = Vec::new();
-    let makes = |table: &Table, kind: Kind| table.records.iter().any(|record| record.kind == kind && !record.amend);
-    for kind in mapping.written() {
-        let asked = mapping
-            .tables()
-            .iter()
-            .flat_map(|table| &table.records)
-            .any(|record| record.kind == kind && record.retire_missing);
-        if !asked {
-            continue;
-        }
-        let mut reason = None;
-        for table in mapping.tables().iter().filter(|table| makes(table, kind)) {
-            let mut read = faults.iter().filter(|(other, _)| other.name == table.name).peekable();
-            if read.peek().is_none() {
-                reason = Some(format!("no file for the table \"{}\" was given", table.name));
-            }
-            if let Some(fault) = read.find_map(|(_, fault)| fault.clone()) {
-                reason = Some(fault);
-            }
-        }
-        out.push((kind, reason));
-    }
-    out
+    source
+        .iter()
+        .all(|template| template.as_constant().is_none() && template.columns().all(|column| !cells.has(column)))
 }

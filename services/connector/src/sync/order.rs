@@ -2,77 +2,137 @@
 
 use std::collections::{HashMap, HashSet};
 
-use spil_proto::model::{Kind, Value};
+use spil_proto::model::{FieldInfo, Kind, Value};
 use uuid::Uuid;
 
 use super::{
-    map::Held,
+    draft::Held,
     plan::{Planner, Step, refers},
 };
 
-/// How far the walk has come with a draft.
+/// How far the walk has come with a record.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mark {
-    New,
     Open,
     Done,
 }
 
-/// The drafts in an order in which each comes after those of its own kind that it refers to. A reference that closes a circle in
-/// a field that allows none is left out, with a warning.
+/// A record on the path from where the walk started.
+struct Visit {
+    id: Uuid,
+    /// The draft of the record; none if no row is for it.
+    draft: Option<usize>,
+    kind: Kind,
+    /// The records it refers to that are still to be visited.
+    next: Vec<Uuid>,
+}
+
+/// The drafts in an order in which each comes after those of its own kind that it refers to, be it through records that no row is
+/// for. A reference that closes a circle in a field that allows none is left out, with a warning.
 pub(super) fn records(planner: &mut Planner<'_>) -> Vec<usize> {
-    let count = planner.wanted.drafts.len();
-    let mut marks = vec![Mark::New; count];
-    let mut out = Vec::with_capacity(count);
-    // The path from where the walk started: the draft, and its neighbours still to visit.
-    let mut path: Vec<(usize, Vec<usize>)> = Vec::new();
-    for start in 0..count {
-        if marks.get(start) != Some(&Mark::New) || planner.ids.get(start).copied().flatten().is_none() {
+    let mut sequence = Vec::new();
+    for _ in 0..MAX_WALKS {
+        let (found, sound) = walk(planner);
+        sequence = found;
+        if sound {
+            break;
+        }
+    }
+    sequence
+}
+
+/// How often the walk starts again.
+const MAX_WALKS: usize = 1000;
+
+/// Walks through all records. The order is not sound if a circle was cut elsewhere than where it was found; the next walk does not
+/// meet it again.
+fn walk(planner: &mut Planner<'_>) -> (Vec<usize>, bool) {
+    let mut sound = true;
+    let drafts: HashMap<Uuid, usize> =
+        planner.ids.iter().enumerate().filter_map(|(number, id)| Some((id.as_ref()?.0, number))).collect();
+    let mut marks: HashMap<Uuid, Mark> = HashMap::with_capacity(drafts.len());
+    let mut out = Vec::with_capacity(drafts.len());
+    let mut path: Vec<Visit> = Vec::new();
+    for start in 0..planner.ids.len() {
+        let Some((id, _)) = planner.ids.get(start).copied().flatten() else { continue };
+        let Some(kind) = planner.draft(start).map(|draft| draft.kind) else { continue };
+        if marks.contains_key(&id) {
             continue;
         }
-        enter(planner, &mut marks, &mut path, start);
-        while let Some((number, neighbours)) = path.last_mut() {
-            let number = *number;
-            match neighbours.pop() {
-                Some(next) => match marks.get(next) {
-                    Some(Mark::New) => enter(planner, &mut marks, &mut path, next),
-                    Some(Mark::Open) => open_circle(planner, number, next),
-                    _ => {}
+        marks.insert(id, Mark::Open);
+        path.push(visit(planner, &drafts, kind, id));
+        while let Some(last) = path.last_mut() {
+            match last.next.pop() {
+                Some(next) => match marks.get(&next) {
+                    None => {
+                        marks.insert(next, Mark::Open);
+                        let kind = last.kind;
+                        path.push(visit(planner, &drafts, kind, next));
+                    }
+                    Some(Mark::Open) => sound &= cut(planner, &path, next),
+                    Some(Mark::Done) => {}
                 },
                 None => {
-                    if let Some(mark) = marks.get_mut(number) {
-                        *mark = Mark::Done;
-                    }
-                    out.push(number);
+                    marks.insert(last.id, Mark::Done);
+                    out.extend(last.draft);
                     path.pop();
                 }
             }
         }
     }
-    out
+    (out, sound)
 }
 
-fn enter(planner: &Planner<'_>, marks: &mut [Mark], path: &mut Vec<(usize, Vec<usize>)>, number: usize) {
-    if let Some(mark) = marks.get_mut(number) {
-        *mark = Mark::Open;
+fn visit(planner: &Planner<'_>, drafts: &HashMap<Uuid, usize>, kind: Kind, id: Uuid) -> Visit {
+    let own = |info: &FieldInfo| refers(info) == Some(kind);
+    let mut next = Vec::new();
+    let number = drafts.get(&id).copied();
+    let draft = number.and_then(|number| planner.draft(number));
+    let mut given = Vec::new();
+    for slot in draft.into_iter().flat_map(|draft| &draft.slots) {
+        let Some(rule) = planner.mapping.rules().get(slot.rule).filter(|rule| own(rule.field)) else { continue };
+        next.extend(planner.references(slot).map(|target| target.id));
+        if !rule.add {
+            given.push(rule.field.index);
+        }
     }
-    let mut neighbours = Vec::new();
-    if let Some(draft) = planner.draft(number) {
-        for slot in &draft.slots {
-            let same =
-                planner.mapping.rules().get(slot.rule).is_some_and(|rule| refers(rule.field) == Some(draft.kind));
-            if same {
-                neighbours.extend(planner.references(slot).filter_map(|target| target.draft));
+    // What the mapping says nothing of stays as it is.
+    if let Some(entity) = planner.present.record(kind, id).and_then(|record| record.entity()) {
+        for info in kind.info().own.iter().filter(|info| own(info) && !given.contains(&info.index)) {
+            match entity.get(info.index) {
+                Value::Id(id) => next.push(id),
+                Value::Ids(ids) => next.extend(ids),
+                _ => {}
             }
         }
     }
-    path.push((number, neighbours));
+    Visit { id, draft: number, kind, next }
 }
 
-/// Takes out what makes `from` refer to `to`.
-fn open_circle(planner: &mut Planner<'_>, from: usize, to: usize) {
-    let Some(draft) = planner.draft(from) else { return };
+/// Takes out the last reference given by a row on the way from `to` to the end of the path, which refers to `to` again.
+/// Says whether that was the one at the end of the path.
+fn cut(planner: &mut Planner<'_>, path: &[Visit], to: Uuid) -> bool {
+    let mut next = to;
+    for (back, visit) in path.iter().rev().enumerate() {
+        if let Some(draft) = visit.draft
+            && leave_out(planner, draft, next)
+        {
+            return back == 0;
+        }
+        if visit.id == to {
+            break;
+        }
+        next = visit.id;
+    }
+    // The records are such a circle already, or the field allows it.
+    true
+}
+
+/// Takes out what makes a draft refer to a record; says whether there was something.
+fn leave_out(planner: &mut Planner<'_>, from: usize, to: Uuid) -> bool {
+    let Some(draft) = planner.draft(from) else { return false };
     let kind = draft.kind;
+    let own = planner.ids.get(from).copied().flatten().map(|(id, _)| id);
     let mut removals = Vec::new();
     for (place, slot) in draft.slots.iter().enumerate() {
         let Some(rule) = planner.mapping.rules().get(slot.rule) else { continue };
@@ -81,26 +141,27 @@ fn open_circle(planner: &mut Planner<'_>, from: usize, to: usize) {
             continue;
         }
         for symbol in symbols {
-            if planner.target(*symbol).and_then(|target| target.draft) == Some(to) {
+            if planner.target(*symbol).is_some_and(|target| target.id == to) {
                 removals.push((place, *symbol, slot.origin, planner.columns(rule)));
             }
         }
     }
-    for (place, symbol, origin, columns) in removals {
-        let name = planner.wanted.names.text(symbol);
-        let reason = if from == to {
+    for (place, symbol, origin, columns) in &removals {
+        let name = planner.wanted.names.text(*symbol);
+        let reason = if own == Some(to) {
             "the record refers to itself; left out".to_owned()
         } else {
             format!("the reference to `{name}` closes a circle; left out")
         };
-        let problem = planner.problem(origin, kind, columns, reason);
+        let problem = planner.problem(*origin, kind, columns.clone(), reason);
         planner.report.warnings.push(problem);
-        if let Some(slot) = planner.wanted.drafts.get_mut(from).and_then(|draft| draft.slots.get_mut(place))
+        if let Some(slot) = planner.wanted.drafts.get_mut(from).and_then(|draft| draft.slots.get_mut(*place))
             && let Held::References(symbols) = &mut slot.held
         {
-            symbols.retain(|known| *known != symbol);
+            symbols.retain(|known| known != symbol);
         }
     }
+    !removals.is_empty()
 }
 
 /// Sorts steps by kind so that kinds referred to come first; within a kind they stay in order. Where kinds refer to each

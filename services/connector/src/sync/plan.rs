@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{
     diff,
-    map::{Draft, Held, Origin, Slot, Wanted},
+    draft::{Draft, Held, Origin, Slot, Wanted},
     names::Symbol,
     order,
     present::Present,
@@ -79,8 +79,8 @@ pub struct Retire {
 pub enum PlanError {
     /// Suspiciously many records are missing from the files.
     #[error(
-        "{missing} of {known} records of kind {kind} are in the files no more; {allowed} may be retired without asking. \
-         If that is right, allow it with --allow-retire {missing}"
+        "{missing} of {known} records of kind {kind} are in the files no more, where {allowed} may be retired without asking. \
+         If that is right, allow it with --allow-retire {enough}"
     )]
     TooManyRetired {
         /// The kind.
@@ -91,7 +91,18 @@ pub enum PlanError {
         known: usize,
         /// How many may be retired.
         allowed: usize,
+        /// How many have to be allowed for this and all other kinds.
+        enough: usize,
     },
+}
+
+/// How many records may be retired.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Guard {
+    /// How many of a kind, where that is more than what is allowed without asking.
+    pub allow: Option<usize>,
+    /// Whether more than that is only worth a warning, because nothing will be written.
+    pub warn_only: bool,
 }
 
 /// Where a name leads.
@@ -113,7 +124,7 @@ pub(super) struct Planner<'a> {
     pub(super) targets: Vec<Option<Target>>,
 }
 
-/// Makes a plan. `allow_retire` raises the number of records of a kind that may be retired; `next_id` gives ids for new records.
+/// Makes a plan; `next_id` gives ids for new records.
 ///
 /// # Errors
 /// If suspiciously many records would be retired. What is wrong with single records is in the report.
@@ -121,18 +132,18 @@ pub fn plan(
     mapping: &Mapping,
     wanted: Wanted,
     present: &Present,
-    allow_retire: Option<usize>,
+    guard: Guard,
     next_id: &mut dyn FnMut() -> Uuid,
     report: &mut Report,
 ) -> Result<Plan, PlanError> {
     let ids = vec![None; wanted.drafts.len()];
     let mut planner = Planner { mapping, wanted, present, report, ids, targets: Vec::new() };
     planner.identify(next_id);
-    planner.find_targets();
+    let retire = planner.retire(guard)?;
+    planner.find_targets(&retire);
     planner.refuse();
     planner.leave_out();
     let sequence = order::records(&mut planner);
-    let retire = planner.retire(allow_retire)?;
     let steps = diff::steps(&mut planner, &sequence);
     let files = planner.wanted.files;
     let (steps, later) = order::kinds(steps);
@@ -201,8 +212,18 @@ impl Planner<'_> {
         self.present.find(kind, by, self.wanted.names.text(symbol))
     }
 
-    fn find_targets(&mut self) {
+    /// Finds out where names lead once the plan is carried out: not to records that are about to be retired, nor to those
+    /// that are about to get another name.
+    fn find_targets(&mut self, retire: &[Retire]) {
         let names = &self.wanted.names;
+        let gone: HashSet<Uuid> = retire.iter().map(|retire| retire.id).collect();
+        let drafts: HashMap<Uuid, &Draft> = self
+            .ids
+            .iter()
+            .zip(&self.wanted.drafts)
+            .filter_map(|(id, draft)| id.map(|(id, _)| (id, draft)))
+            .filter(|(_, draft)| draft.made)
+            .collect();
         self.targets = (0..names.len())
             .map(|symbol| {
                 let name = names.get(Symbol::try_from(symbol).ok()?)?;
@@ -213,7 +234,12 @@ impl Planner<'_> {
                 }
                 let space = self.mapping.spaces().get(name.space)?;
                 let id = self.present.find(space.kind, space.by, &name.text)?;
-                Some(Target { id, draft: None })
+                let renamed = drafts.get(&id).is_some_and(|draft| match space.by {
+                    By::Key => draft.key.is_some(),
+                    By::External(0) => draft.id.is_some(),
+                    By::External(system) => draft.externals.iter().any(|(other, _)| *other == system),
+                });
+                (!renamed && !gone.contains(&id)).then_some(Target { id, draft: None })
             })
             .collect();
     }
@@ -336,8 +362,10 @@ impl Planner<'_> {
     }
 
     /// Which records are in the files no more.
-    fn retire(&mut self, allow: Option<usize>) -> Result<Vec<Retire>, PlanError> {
+    fn retire(&mut self, guard: Guard) -> Result<Vec<Retire>, PlanError> {
         let mut out = Vec::new();
+        let mut excess: Option<PlanError> = None;
+        let mut most = 0;
         for (kind, obstacle) in std::mem::take(&mut self.wanted.retire) {
             let space = self.mapping.space(kind, By::External(0));
             let kept: HashSet<Uuid> = self.ids.iter().flatten().map(|(id, _)| *id).collect();
@@ -364,13 +392,28 @@ impl Planner<'_> {
                 self.report.warnings.push(problem);
                 continue;
             }
-            let allowed = RETIRE_FREELY.max(known * RETIRE_PERCENT / 100).max(allow.unwrap_or(0));
+            let allowed = RETIRE_FREELY.max(known * RETIRE_PERCENT / 100).max(guard.allow.unwrap_or(0));
             if missing.len() > allowed {
-                let kind = kind.info().name;
-                return Err(PlanError::TooManyRetired { kind, missing: missing.len(), known, allowed });
+                most = most.max(missing.len());
+                let (kind, missing) = (kind.info().name, missing.len());
+                excess.get_or_insert(PlanError::TooManyRetired { kind, missing, known, allowed, enough: 0 });
             }
             missing.sort_by(|a, b| a.name.cmp(&b.name));
             out.extend(missing);
+        }
+        if let Some(PlanError::TooManyRetired { kind, missing, known, allowed, .. }) = excess {
+            let error = PlanError::TooManyRetired { kind, missing, known, allowed, enough: most };
+            if !guard.warn_only {
+                return Err(error);
+            }
+            let reason = error.to_string();
+            self.report.warnings.push(Problem {
+                file: String::new(),
+                line: 0,
+                column: String::new(),
+                kind: None,
+                reason,
+            });
         }
         Ok(out)
     }
