@@ -116,15 +116,24 @@ fn resident() -> usize {
     pages.unwrap_or_default() * 4096
 }
 
+/// The time that the process has been running on a processor: unlike that of the clock, it says something on a busy machine.
+fn processor_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = stat.rsplit(')').next().unwrap_or_default();
+    let ticks: f64 = fields.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<f64>().ok()).sum();
+    ticks / 100.0
+}
+
 #[allow(clippy::print_stdout, reason = "figures that criterion has no place for")]
 fn report(workers: u32, records: &[Record]) -> Graph {
     let memory = resident();
-    let start = Instant::now();
+    let (start, processor) = (Instant::now(), processor_seconds());
     let graph = load(records);
-    let seconds = start.elapsed().as_secs_f64();
+    let (seconds, processor) = (start.elapsed().as_secs_f64(), processor_seconds() - processor);
     let grown = resident() - memory;
     let count = records.len();
     println!("{workers} workers: {count} records in {seconds:.2} s, {:.0} a second", count as f64 / seconds);
+    println!("  {:.0} for each second of processor time", count as f64 / processor);
     println!("  {} bytes a record resident, {} by estimate", grown / count, graph.size_bytes() / count);
 
     let memory = resident();

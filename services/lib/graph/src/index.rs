@@ -81,14 +81,21 @@ impl Index {
     }
 }
 
-/// Where an entry is, or would have to be. Hashes are spread evenly, so that this is close to where it looks first.
+/// Where an entry is, or would have to be. Hashes are spread evenly, so that this is close to where it looks first; if they are
+/// not, it divides.
 fn place(bucket: &[u64], entry: u64) -> usize {
-    let mut at = ((u128::from(entry) * bucket.len() as u128) >> 64) as usize;
-    while at > 0 && bucket[at - 1] >= entry {
+    const NEAR: usize = 32;
+    let guess = ((u128::from(entry) * bucket.len() as u128) >> 64) as usize;
+    let (low, high) = (guess.saturating_sub(NEAR), (guess + NEAR).min(bucket.len()));
+    let mut at = guess;
+    while at > low && bucket[at - 1] >= entry {
         at -= 1;
     }
-    while at < bucket.len() && bucket[at] < entry {
+    while at < high && bucket[at] < entry {
         at += 1;
+    }
+    if (at == low && low > 0) || (at == high && high < bucket.len()) {
+        return bucket.partition_point(|found| *found < entry);
     }
     at
 }
