@@ -143,6 +143,9 @@ pub struct Flags {
     key: Option<PathBuf>,
 }
 
+/// Environment variables that begin like settings and are none.
+const OTHER_VARIABLES: [&str; 5] = ["config", "log", "samples", "server", "token"];
+
 /// Why there are no settings.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -176,10 +179,11 @@ impl Config {
             }
             figment = figment.merge(Toml::file_exact(file));
         }
-        // These speak to commands, not to the settings.
-        let environment = Env::prefixed("SPIL_")
-            .ignore(&["config", "token", "server", "log"])
-            .filter(|key| !key.as_str().starts_with("test_") && !key.as_str().starts_with("samples"));
+        // Some names speak to commands or to tests, not to the settings.
+        let environment = Env::prefixed("SPIL_").filter(|key| {
+            let key = key.as_str().to_ascii_lowercase();
+            !OTHER_VARIABLES.contains(&key.as_str()) && !key.starts_with("test_")
+        });
         let config: Config = figment
             .merge(environment.split("__"))
             .merge(Serialized::defaults(flags))
@@ -250,6 +254,8 @@ mod tests {
                 "spil.toml",
                 "listen = \"127.0.0.1:1\"\ngrpc_listen = \"127.0.0.1:1\"\ndrain_seconds = 3\n",
             )?;
+            jail.set_env("SPIL_TEST_POSTGRES", "postgres://x");
+            jail.set_env("SPIL_TOKEN", "x");
             jail.set_env("SPIL_LISTEN", "127.0.0.1:2");
             jail.set_env("SPIL_GRPC_LISTEN", "127.0.0.1:2");
             jail.set_env("SPIL_OWNERS__WORKFORCE", "http://workforce:7601");

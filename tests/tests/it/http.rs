@@ -116,7 +116,10 @@ async fn methods(spil: &Spil) {
     );
     for method in [Method::PUT, Method::DELETE, Method::PATCH] {
         let response = client.request(method, "/graphql").bearer_auth(client.token()).send().await.expect("an answer");
-        assert_eq!((response.status().as_u16(), response.headers()[header::ALLOW].as_bytes()), (405, &b"GET, POST"[..]));
+        assert_eq!(
+            (response.status().as_u16(), response.headers()[header::ALLOW].as_bytes()),
+            (405, &b"GET, POST"[..])
+        );
     }
 }
 

@@ -3,6 +3,7 @@
 mod arrows;
 mod faults;
 mod http;
+mod import;
 mod model;
 mod mutation;
 mod operate;

@@ -332,26 +332,22 @@ async fn orderable(client: &Client, kind: Kind) {
     }
 }
 
-/// A mapping may write each writable field from a column.
+/// A mapping may write each writable field from a column. What names a record has a place of its own in the language.
 fn importable(kind: Kind) {
-    let info = kind.info();
-    for info in info.fields().filter(|info| info.writable) {
-        let value = match info.ty {
-            FieldType::Ref(to) | FieldType::RefList(to) => {
-                format!("{{ ref = \"{}\", by = \"key\", column = \"c\" }}", to.info().name)
-            }
-            _ => "{ column = \"c\" }".to_owned(),
+    for info in kind.info().fields().filter(|info| info.writable) {
+        let line = match (info.index, info.ty) {
+            (field::KEY, _) => "key = \"{c}\"".to_owned(),
+            (field::EXTERNAL_IDS, _) => "external = [{ system = \"hr\", id = \"{c}\" }]".to_owned(),
+            (field::TRANSLATIONS, _) => "translations = { nl = \"{c}\" }".to_owned(),
+            (_, FieldType::Ref(_) | FieldType::RefList(_)) => format!("fields.{} = {{ key = \"{{c}}\" }}", info.column),
+            _ => format!("fields.{} = \"{{c}}\"", info.column),
         };
-        let text = mapping(kind, info.name, &value);
+        let text = format!(
+            "name = \"test\"\n[[table]]\nname = \"all\"\n[[table.record]]\nkind = \"{}\"\nid = \"{{i}}\"\n{line}\n",
+            kind.info().name
+        );
         if let Err(error) = Mapping::parse(&text) {
             panic!("{kind:?}.{}: {error}\n{text}", info.name);
         }
     }
-}
-
-fn mapping(kind: Kind, field: &str, value: &str) -> String {
-    format!(
-        "name = \"test\"\n[[table]]\nfiles = [\"*.csv\"]\n[[table.record]]\nkind = \"{}\"\nkey = {{ column = \"k\" }}\n[table.record.fields]\n{field} = {value}\n",
-        kind.info().name
-    )
 }

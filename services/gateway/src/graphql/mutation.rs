@@ -1,6 +1,6 @@
 //! Mutations: each becomes one command to the owner of the record, and is answered from a graph that shows it.
 
-use std::{sync::Arc, time::Duration};
+use std::{error::Error, sync::Arc, time::Duration};
 
 use spil_auth::Caller;
 use spil_graph::Graph;
@@ -257,14 +257,20 @@ async fn send(client: &mut OwnerClient, token: &str, request: ApplyRequest) -> R
             Ok(Err(status)) => status,
             Err(_) => Status::deadline_exceeded("the owner did not answer in time"),
         };
-        let again = matches!(status.code(), GrpcCode::Unavailable | GrpcCode::Aborted);
-        if !again || attempt == ATTEMPTS {
+        if !(is_cut_off(&status) || status.code() == GrpcCode::Aborted) || attempt == ATTEMPTS {
             return Err(status);
         }
         tokio::time::sleep(pause).await;
         pause *= 2;
         attempt += 1;
     }
+}
+
+/// Whether the connection failed and not the owner: nobody knows what the owner has done. A status that was made here,
+/// and not sent by the owner, has a source.
+fn is_cut_off(status: &Status) -> bool {
+    matches!(status.code(), GrpcCode::Unavailable | GrpcCode::Unknown | GrpcCode::Cancelled)
+        || status.source().is_some()
 }
 
 fn fault(status: &Status) -> GraphqlError {
@@ -274,11 +280,9 @@ fn fault(status: &Status) -> GraphqlError {
         }
         GrpcCode::PermissionDenied => GraphqlError::new(Code::Forbidden, status.message()),
         GrpcCode::InvalidArgument => GraphqlError::new(Code::BadInput, status.message()),
-        GrpcCode::Unavailable
-        | GrpcCode::DeadlineExceeded
-        | GrpcCode::Aborted
-        | GrpcCode::ResourceExhausted
-        | GrpcCode::Cancelled => {
+        code if is_cut_off(status)
+            || matches!(code, GrpcCode::DeadlineExceeded | GrpcCode::Aborted | GrpcCode::ResourceExhausted) =>
+        {
             tracing::warn!(code = %status.code(), message = status.message(), "an owner could not be reached");
             GraphqlError::new(
                 Code::Unavailable,

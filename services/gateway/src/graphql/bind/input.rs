@@ -12,13 +12,16 @@ use crate::graphql::{global_id, plan::Verb, scalar};
 /// What a mutation writes.
 pub(in crate::graphql) struct Write {
     pub(in crate::graphql) client_mutation_id: Option<String>,
-    /// The record to update or retire; nil if the id is none of ours.
+    /// The record to update or retire; an id that no record has if the text is none of ours, so that a record that is hidden and one that
+    /// never was are answered alike.
     pub(in crate::graphql) id: Option<Uuid>,
     pub(in crate::graphql) expected_version: Option<u64>,
     /// The fields given, with [`Value::Null`] where they are to be cleared.
     pub(in crate::graphql) values: Vec<(&'static FieldInfo, Value<'static>)>,
 }
 
+/// An id of the right form that no record has, since it is of the first millisecond of 1970.
+const NO_RECORD: Uuid = Uuid::from_u128(0x0000_0000_0000_7000_8000_0000_0000_0000);
 /// The longest `clientMutationId`.
 const MAX_MUTATION_ID: usize = 128;
 
@@ -37,7 +40,7 @@ pub(super) fn read(kind: Kind, verb: Verb, input: &JsonMap) -> Result<Write, Fau
             }
             "id" if verb != Verb::Create => {
                 let id = value.as_str().and_then(global_id::decode).filter(|(found, _)| *found == kind);
-                write.id = Some(id.map_or(Uuid::nil(), |(_, id)| id));
+                write.id = Some(id.map_or(NO_RECORD, |(_, id)| id));
             }
             "expectedVersion" => {
                 write.expected_version = match value {
