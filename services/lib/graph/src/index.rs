@@ -17,6 +17,12 @@ pub(crate) struct Index {
 }
 
 impl Index {
+    /// How many entries there are.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
     /// The rows under a hash, and with bad luck a few others.
     pub(crate) fn candidates(&self, hash: u64) -> impl Iterator<Item = u32> + '_ {
         let low = low(hash);

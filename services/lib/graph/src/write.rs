@@ -376,3 +376,6 @@ fn free_mark(next: Option<u32>) -> Uuid {
 fn next_free(mark: Uuid) -> Option<u32> {
     u32::try_from(mark.as_u128().checked_sub(1)?).ok()
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,7 @@ mod random;
 use naive::Naive;
 use random::{Choices, record, retired};
 use spil_graph::{Budget, Exhausted, Filter, Graph, Order, Position, Quantifier, Row, Select, Source, Test};
-use spil_proto::model::{FieldType, Kind, Step, Value, field};
+use spil_proto::model::{Kind, Step, Value, field};
 use uuid::Uuid;
 
 const COUNT: usize = 1200;
@@ -27,7 +27,11 @@ fn bytes(seed: usize) -> Vec<u8> {
 fn objectives() -> (Graph, Naive) {
     let (mut graph, mut naive) = (Graph::new(), Naive::default());
     for number in 0..COUNT {
-        let image = record(&mut Choices::new(&bytes(number)), Kind::Objective, id(number));
+        let mut image = record(&mut Choices::new(&bytes(number)), Kind::Objective, id(number));
+        if !number.is_multiple_of(3) {
+            let parent = Value::Id(id(number / 8));
+            image.entity_mut().unwrap().set(number_of("parent_id"), parent).unwrap();
+        }
         graph.apply(&image).unwrap();
         naive.apply(&image);
     }
@@ -50,6 +54,10 @@ fn all<'a>(order: &'a [Order], filter: Option<&'a Filter>) -> Select<'a> {
 
 fn ids(graph: &Graph, rows: &[Row]) -> Vec<Uuid> {
     rows.iter().map(|row| graph.table(Kind::Objective).id(*row)).collect()
+}
+
+fn number_of(column: &str) -> usize {
+    Kind::Objective.info().field_by_column(column).unwrap().index
 }
 
 fn unbounded() -> Budget {
@@ -105,22 +113,36 @@ fn paging_either_way_covers_every_record_once() {
 #[test]
 fn an_order_that_is_kept_follows_every_change() {
     let (mut graph, mut naive) = objectives();
-    let order = [Order { field: field::NAME, descending: true }];
+    let orders =
+        [Order { field: field::NAME, descending: true }, Order { field: number_of("parent_id"), descending: false }];
     let check = |graph: &Graph, naive: &Naive| {
-        let expected =
-            naive.select(Kind::Objective, naive.ids(Kind::Objective), None, &order, (Some(50), None), (None, None));
-        for _ in 0..5 {
-            let page = graph.select(&Select { first: Some(50), ..all(&order, None) }, &mut unbounded()).unwrap();
-            assert_eq!(ids(graph, &page.rows), expected.ids);
+        for order in orders.chunks(1) {
+            let all_ids = naive.ids(Kind::Objective);
+            let expected = naive.select(Kind::Objective, all_ids, None, order, (Some(50), None), (None, None));
+            for _ in 0..5 {
+                let page = graph.select(&Select { first: Some(50), ..all(order, None) }, &mut unbounded()).unwrap();
+                assert_eq!(ids(graph, &page.rows), expected.ids);
+            }
         }
     };
     check(&graph, &naive);
     for step in 0..9 {
         let (before, naive_before) = (graph.clone(), naive.clone());
-        let number = step * 131 % COUNT;
+        // A record that is on the page, so that the change shows.
+        let number = (0..COUNT).find(|number| {
+            let parent = naive.value(Kind::Objective, id(*number), number_of("parent_id"));
+            number % 9 == step && !parent.is_null()
+        });
+        let on_page = id(number.unwrap());
         let image = match step % 3 {
-            0 => retired(Kind::Objective, id(number)),
-            _ => record(&mut Choices::new(&bytes(number + COUNT)), Kind::Objective, id(number)),
+            0 => retired(Kind::Objective, on_page),
+            1 => {
+                let mut image = naive.records[&Kind::Objective][&on_page].clone();
+                let first = Value::Id(Uuid::from_u128(0x1_0000 + step as u128));
+                image.entity_mut().unwrap().set(number_of("parent_id"), first).unwrap();
+                image
+            }
+            _ => record(&mut Choices::new(&bytes(step + COUNT)), Kind::Objective, on_page),
         };
         graph.apply(&image).unwrap();
         naive.apply(&image);
@@ -139,8 +161,8 @@ fn a_page_without_order_and_filter_costs_a_page() {
 
 #[test]
 fn indexes_narrow_what_is_looked_at() {
-    let (graph, _) = objectives();
-    let parent = Kind::Objective.info().field_by_column("parent_id").map(|info| info.index).unwrap();
+    let (graph, naive) = objectives();
+    let parent = number_of("parent_id");
     let one = |field, value| Filter::Field { field, test: Test::Equals(value) };
     let filters = [
         one(field::ID, Value::Id(id(7))),
@@ -154,7 +176,10 @@ fn indexes_narrow_what_is_looked_at() {
     ];
     for filter in &filters {
         let mut budget = Budget::new(200);
-        assert!(graph.select(&all(&[], Some(filter)), &mut budget).is_ok(), "{filter:?}");
+        let page = graph.select(&all(&[], Some(filter)), &mut budget).unwrap();
+        let expected = naive.ids(Kind::Objective).into_iter().filter(|id| naive.matches(Kind::Objective, *id, filter));
+        assert_eq!(ids(&graph, &page.rows), expected.collect::<Vec<_>>());
+        assert!(!page.rows.is_empty(), "{filter:?}");
     }
 }
 
@@ -167,21 +192,20 @@ fn no_query_looks_at_more_than_it_may() {
         assert_eq!(graph.select(&query, &mut Budget::new(COUNT as u64 - 1)), Err(Exhausted));
         assert!(graph.select(&query, &mut Budget::new(COUNT as u64)).is_ok());
     }
+    let parent = number_of("parent_id");
     let related = Filter::Related {
-        steps: vec![Step::Inverse { kind: Kind::Objective, field: field::OWN + 3 }],
+        steps: vec![Step::Inverse { kind: Kind::Objective, field: parent }],
         to: Kind::Objective,
         quantifier: Quantifier::Every,
         filter: None,
     };
-    assert!(matches!(Kind::Objective.info().field(field::OWN + 3).unwrap().ty, FieldType::Ref(Kind::Objective)));
     let with_children = graph
         .table(Kind::Objective)
         .rows()
         .iter()
-        .find(|row| !graph.referrers(Kind::Objective, *row, Kind::Objective, field::OWN + 3).is_empty());
-    if let Some(row) = with_children {
-        assert_eq!(graph.matches(Kind::Objective, row, &related, &mut Budget::new(1)), Err(Exhausted));
-    }
+        .find(|row| !graph.referrers(Kind::Objective, *row, Kind::Objective, parent).is_empty());
+    let related = graph.matches(Kind::Objective, with_children.unwrap(), &related, &mut Budget::new(1));
+    assert_eq!(related, Err(Exhausted));
     let mut deep = filter;
     for _ in 0..200_000 {
         deep = Filter::Not(Box::new(deep));
