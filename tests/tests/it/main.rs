@@ -7,3 +7,4 @@ mod import;
 mod model;
 mod mutation;
 mod operate;
+mod readme;

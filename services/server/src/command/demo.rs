@@ -126,8 +126,8 @@ fn welcome(address: SocketAddr, grpc: Option<SocketAddr>, token: &str, config: &
     let one_line = query.split_whitespace().collect::<Vec<_>>().join(" ");
     let grpc = grpc.map(|address| format!("  gRPC      http://{address} (spil import)\n")).unwrap_or_default();
     format!(
-        "\nSpil is running.\n\n  GraphiQL  http://{address}/graphiql\n  GraphQL   http://{address}/graphql\n  schema    http://{address}/schema.graphql\n{grpc}  data      {}\n\n\
-         Token (7 days; also: spil token)\n\n{token}\n\nA query to try, in GraphiQL:\n\n{query}\n\nor in a shell:\n\ncurl -s http://{address}/graphql -H 'content-type: application/json' \\\n  \
+        "\nSpil is running.\n\n  GraphiQL  http://{address}/graphiql#token={token}\n  GraphQL   http://{address}/graphql\n  schema    http://{address}/schema.graphql\n{grpc}  data      {}\n\n\
+         Token (7 days; the GraphiQL address above holds it already)\n\n{token}\n\nA query to try, in GraphiQL:\n\n{query}\n\nor in a shell:\n\ncurl -s http://{address}/graphql -H 'content-type: application/json' \\\n  \
          -H 'authorization: Bearer {token}' \\\n  -d '{{\"query\":\"{one_line}\"}}'\n\nStop it with Ctrl-C.\n",
         config.data_folder().display(),
     )
