@@ -338,7 +338,6 @@ fn pick(
     let page = page_of(query, 0..between);
     let mut rows = best.into_rows();
     if !backwards {
-        rows.truncate(page.end);
         rows.drain(..page.start.min(rows.len()));
     }
     Ok(Page {
