@@ -103,7 +103,7 @@ impl<'f> Plan<'f> {
         })
     }
 
-    /// Whether a record passes. The record itself is paid for already.
+    /// Whether a record passes. The record itself is paid for already; its tests are not.
     pub(crate) fn matches(&self, graph: &Graph, kind: Kind, row: Row, budget: &mut Budget) -> Result<bool, Exhausted> {
         match self {
             Plan::All(plans) => {
@@ -123,7 +123,11 @@ impl<'f> Plan<'f> {
                 Ok(false)
             }
             Plan::Not(plan) => Ok(!plan.matches(graph, kind, row, budget)?),
-            Plan::Field { field, check } => Ok(check.passes(graph.table(kind), row, *field)),
+            Plan::Field { field, check } => {
+                let table = graph.table(kind);
+                budget.spend(check.cost(table, row, *field))?;
+                Ok(check.passes(table, row, *field))
+            }
             Plan::Related { steps, to, quantifier, plan } => {
                 let every = *quantifier == Quantifier::Every;
                 // All pass if none is found that does not.
@@ -235,6 +239,15 @@ impl<'f> Check<'f> {
 
     fn compare(ty: FieldType, value: &'f Value<'static>, less: bool, equal: bool) -> Check<'f> {
         Bound::new(ty, value).map_or(Check::Never, |bound| Check::Compare { bound, less, equal })
+    }
+
+    /// What the test costs: one, and for a search in a text more for a longer one. A filter of many tests must not cost as
+    /// little as one of a single test.
+    fn cost(&self, table: &Table, row: Row, field: usize) -> u64 {
+        match self {
+            Check::Contains(_) => 1 + table.text(row, field).map_or(0, |text| text.len() as u64 / 64),
+            _ => 1,
+        }
     }
 
     fn passes(&self, table: &Table, row: Row, field: usize) -> bool {
