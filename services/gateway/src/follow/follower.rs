@@ -6,7 +6,7 @@ use std::{
 };
 
 use spil_proto::{
-    changefeed::v1::{Cursor, Revision, SnapshotRequest, WatchRequest},
+    changefeed::v1::{Cursor, KindDigest, Revision, SnapshotRequest, WatchRequest},
     model::Kind,
     owner::OwnerClient,
 };
@@ -14,7 +14,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tonic::{Code, Status as GrpcStatus};
 
 use super::{FeedToken, FeedTokenError, backoff::Backoff, publisher::Event};
-use crate::live::{Live, Status};
+use crate::live::{Live, Published, Status};
 
 /// How long a stream may be silent. An owner says something every second when nothing happens.
 const SILENCE: Duration = Duration::from_secs(15);
@@ -174,21 +174,18 @@ impl Follower {
         if published.owner(self.client.owner()).cursor != digest.cursor {
             return Ok(());
         }
-        for theirs in digest.kinds {
-            let Some(kind) = Kind::from_number(theirs.kind) else { continue };
-            let (count, checksum) = published.graph.digest(kind);
-            if (count, checksum.to_be_bytes().as_slice()) != (theirs.count, theirs.checksum.as_slice()) {
-                tracing::error!(
-                    kind = kind.info().name,
-                    count,
-                    theirs = theirs.count,
-                    "the graph differs from its owner"
-                );
+        // A second for millions of records: not on a thread that others wait for.
+        let differing = tokio::task::spawn_blocking(move || differing(&published, &digest.kinds))
+            .await
+            .map_err(|_| Interrupted::Ended)?;
+        match differing {
+            None => Ok(()),
+            Some(kind) => {
+                tracing::error!(kind = kind.info().name, "the graph differs from its owner");
                 self.status.update(|status| status.digest_mismatches += 1);
-                return Err(Interrupted::Digest { kind });
+                Err(Interrupted::Digest { kind })
             }
         }
-        Ok(())
     }
 
     fn heard(&self, head: Option<u64>) {
@@ -203,6 +200,15 @@ impl Follower {
     async fn send(&self, event: Event) -> Result<(), Interrupted> {
         self.sender.send(event).await.map_err(|_| Interrupted::Ended)
     }
+}
+
+/// The first kind whose checksum is not the owner's.
+fn differing(published: &Published, theirs: &[KindDigest]) -> Option<Kind> {
+    theirs.iter().find_map(|theirs| {
+        let kind = Kind::from_number(theirs.kind)?;
+        let (count, checksum) = published.graph.digest(kind);
+        ((count, checksum.to_be_bytes().as_slice()) != (theirs.count, theirs.checksum.as_slice())).then_some(kind)
+    })
 }
 
 /// Each revision must be the one after the one before; else something was lost on the way.

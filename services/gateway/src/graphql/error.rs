@@ -27,6 +27,8 @@ pub enum Code {
     Forbidden,
     /// The snapshot is not as fresh as the request asks for, or not there yet. Try again.
     NotReady,
+    /// Too many costly requests are under way. Try again later.
+    Overloaded,
     /// The owner of the data can not be reached. Nothing is known of the write: try again with the same `clientMutationId`.
     Unavailable,
     /// A fault of ours.
@@ -35,7 +37,7 @@ pub enum Code {
 
 impl Code {
     /// Every code.
-    pub const ALL: [Code; 13] = [
+    pub const ALL: [Code; 14] = [
         Code::BadRequest,
         Code::ParseFailed,
         Code::ValidationFailed,
@@ -47,6 +49,7 @@ impl Code {
         Code::Unauthenticated,
         Code::Forbidden,
         Code::NotReady,
+        Code::Overloaded,
         Code::Unavailable,
         Code::Internal,
     ];
@@ -65,6 +68,7 @@ impl Code {
             Code::Unauthenticated => "UNAUTHENTICATED",
             Code::Forbidden => "FORBIDDEN",
             Code::NotReady => "NOT_READY",
+            Code::Overloaded => "OVERLOADED",
             Code::Unavailable => "UNAVAILABLE",
             Code::Internal => "INTERNAL",
         }

@@ -13,7 +13,12 @@ mod plan;
 mod scalar;
 pub mod schema;
 
-use std::{num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{
+    num::NonZeroUsize,
+    sync::{Arc, atomic::Ordering},
+    thread,
+    time::Duration,
+};
 
 use apollo_compiler::{
     executable::Operation, introspection, request::coerce_variable_values, response::JsonMap, validation::Valid,
@@ -23,11 +28,13 @@ use serde_json::json;
 use spil_auth::{Caller, Permission};
 use spil_proto::{changefeed::v1::Cursor, model::Owner, owner::OwnerClient};
 
+use tokio::sync::Semaphore;
+
 use self::{
     bind::Bound,
     document::{Documents, Prepared},
     error::{Code, GraphqlError},
-    execute::Writer,
+    execute::{Halt, Writer},
     limits::Limits,
     plan::{Item, MutationField, Plan, QueryField, Root},
     schema::SpilSchema,
@@ -36,6 +43,10 @@ use crate::live::{self, Live, Published};
 
 /// How many documents are kept ready.
 const DOCUMENTS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1023);
+/// The work that a query may do on a thread that answers others too: a few milliseconds.
+const LIGHT_COST: u64 = 50_000;
+/// How long a costly query waits for others to end.
+const HEAVY_WAIT: Duration = Duration::from_secs(5);
 /// How long a request waits for the graph to be as fresh as its consistency token.
 const FRESHNESS_LIMIT: Duration = Duration::from_secs(1);
 
@@ -97,12 +108,16 @@ pub struct Engine {
     live: Arc<Live>,
     clients: [OwnerClient; 3],
     limits: Limits,
+    /// How many costly queries run at once.
+    heavy: Semaphore,
 }
 
 impl Engine {
     /// An engine over a live graph, which sends mutations to the owners, given in the order of [`Owner::ALL`].
     pub fn new(schema: &'static SpilSchema, live: Arc<Live>, clients: [OwnerClient; 3], limits: Limits) -> Self {
-        Self { schema, documents: Documents::new(schema, limits.clone(), DOCUMENTS), live, clients, limits }
+        let documents = Documents::new(schema, limits.clone(), DOCUMENTS);
+        let heavy = Semaphore::new(thread::available_parallelism().map_or(2, NonZeroUsize::get));
+        Self { schema, documents, live, clients, limits, heavy }
     }
 
     /// The graph that is live.
@@ -145,7 +160,7 @@ impl Engine {
         match &plan.root {
             Root::Query(items) => {
                 let introspected = self.introspect(items, &prepared, operation, &variables).map_err(one)?;
-                self.query(&published, items, &bound, introspected.as_ref())
+                self.query(published, &plan, bound, introspected).await
             }
             Root::Mutation(items) => Ok(self.mutate(caller, token, items, &bound, published).await),
         }
@@ -200,20 +215,32 @@ impl Engine {
         .map_err(|error| GraphqlError::new(Code::ValidationFailed, error.message().to_string()))
     }
 
-    fn query(
+    /// Runs a query: on this thread if it is little work, as most are, and else on one of a few that nobody else waits for.
+    async fn query(
         &self,
-        published: &Published,
-        items: &[Item<QueryField>],
-        bound: &[Bound],
-        introspected: Option<&JsonMap>,
+        published: Arc<Published>,
+        plan: &Arc<Plan>,
+        bound: Vec<Bound>,
+        introspected: Option<JsonMap>,
     ) -> Result<Response, Vec<GraphqlError>> {
-        let mut writer = Writer::new(published, bound, self.limits.cost);
-        writer.raw("{\"data\":");
-        if let Err(halt) = writer.query(items, introspected) {
-            return Ok(failed(&[halt.into()]));
+        let cost = self.limits.cost;
+        if !plan.is_heavy.load(Ordering::Relaxed) {
+            match answer(&published, plan, &bound, introspected.as_ref(), cost.min(LIGHT_COST)) {
+                Err(Halt::TooCostly) if cost > LIGHT_COST => plan.is_heavy.store(true, Ordering::Relaxed),
+                result => return Ok(finish(result)),
+            }
         }
-        end(writer.out_mut(), published);
-        Ok(Response { body: writer.into_bytes(), status: ResponseStatus::Executed })
+        let overloaded =
+            || vec![GraphqlError::new(Code::Overloaded, "too many costly requests are under way; try again later")];
+        let _permit = tokio::time::timeout(HEAVY_WAIT, self.heavy.acquire())
+            .await
+            .ok()
+            .and_then(Result::ok)
+            .ok_or_else(overloaded)?;
+        let plan = Arc::clone(plan);
+        let result =
+            tokio::task::spawn_blocking(move || answer(&published, &plan, &bound, introspected.as_ref(), cost)).await;
+        result.map(finish).map_err(|_| vec![GraphqlError::new(Code::Internal, "the answer could not be written")])
     }
 
     async fn mutate(
@@ -271,6 +298,29 @@ impl Engine {
         let mut writer = Writer::over(done.graph(), &done.published, bound, self.limits.cost);
         writer.payload(payload, write, &done).map_err(GraphqlError::from)?;
         Ok((writer.into_bytes(), Some(done.published)))
+    }
+}
+
+/// Writes the answer to a query.
+fn answer(
+    published: &Published,
+    plan: &Plan,
+    bound: &[Bound],
+    introspected: Option<&JsonMap>,
+    cost: u64,
+) -> Result<Vec<u8>, Halt> {
+    let Root::Query(items) = &plan.root else { return Err(Halt::Mismatch) };
+    let mut writer = Writer::new(published, bound, cost);
+    writer.raw("{\"data\":");
+    writer.query(items, introspected)?;
+    end(writer.out_mut(), published);
+    Ok(writer.into_bytes())
+}
+
+fn finish(result: Result<Vec<u8>, Halt>) -> Response {
+    match result {
+        Ok(body) => Response { body, status: ResponseStatus::Executed },
+        Err(halt) => failed(&[halt.into()]),
     }
 }
 

@@ -6,7 +6,7 @@
 mod collect;
 mod object;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::atomic::AtomicBool};
 
 use apollo_compiler::{
     ExecutableDocument, Node,
@@ -29,6 +29,8 @@ pub(super) struct Plan {
     pub(super) root: Root,
     /// The arguments of the fields that have any, by slot.
     pub(super) slots: Vec<Slot>,
+    /// Whether it was found to be too much work for a thread that answers others too.
+    pub(super) is_heavy: AtomicBool,
 }
 
 /// The top of an operation.
@@ -237,5 +239,8 @@ pub(super) fn compile(
             return Err(GraphqlError::new(Code::ValidationFailed, "there are no subscriptions"));
         }
     };
-    Ok(Plan { root, slots: compiler.into_slots() })
+    // The checksums go over every record.
+    let is_heavy =
+        matches!(&root, Root::Query(items) if items.iter().any(|item| matches!(item.what, QueryField::Snapshot(_))));
+    Ok(Plan { root, slots: compiler.into_slots(), is_heavy: AtomicBool::new(is_heavy) })
 }

@@ -158,7 +158,7 @@ fn answer(response: Response, media: &'static str) -> HttpResponse {
         ResponseStatus::Refused(code) => match code {
             Code::Unauthenticated => StatusCode::UNAUTHORIZED,
             Code::Forbidden => StatusCode::FORBIDDEN,
-            Code::NotReady | Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Code::NotReady | Code::Overloaded | Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Code::BadRequest => StatusCode::BAD_REQUEST,
             // In the older media type a well-formed request is answered with 200 whatever is in it.

@@ -53,6 +53,22 @@ async fn lists_of_lists_are_stopped_by_their_cost() {
 }
 
 #[tokio::test]
+async fn a_query_that_turns_out_costly_is_answered_as_well() {
+    let records: Vec<_> = (1..=300)
+        .map(|number| {
+            record(Kind::Skill, number, "skill", &[("broader_ids", Value::Ids((1..number.min(200)).map(id).collect()))])
+        })
+        .collect();
+    let engine = engine(&records, Limits::default());
+    let query = "{ skills(first: 300) { nodes { broader(first: 200) { nodes { name key } } } } }";
+    let first = ask_with(&engine, query, json!({})).await;
+    let nodes = first["data"]["skills"]["nodes"].as_array().expect("nodes");
+    let below: usize = nodes.iter().map(|node| node["broader"]["nodes"].as_array().map_or(0, Vec::len)).sum();
+    assert!(below as u64 * 2 > LIGHT_COST, "{below} are enough to be costly");
+    assert_eq!(ask_with(&engine, query, json!({})).await, first, "and when it is known to be so");
+}
+
+#[tokio::test]
 async fn many_mutations_are_refused() {
     let mut query = String::from("mutation {");
     for at in 0..101 {
