@@ -29,6 +29,8 @@ impl Default for Limits {
     }
 }
 
+/// How deep fragments may be nested within fragments, whether they have fields or not.
+const MAX_FRAGMENT_NESTING: usize = 50;
 /// The most records of one page.
 pub const MAX_PAGE: usize = 1000;
 /// The records of a page where the document does not say.
@@ -53,7 +55,7 @@ pub(super) fn check(document: &Document, limits: &Limits) -> Result<(), GraphqlE
             fragments.insert(fragment.name.as_str(), fragment.selection_set.as_slice());
         }
     }
-    let mut measure = Measure { fragments, known: HashMap::new() };
+    let mut measure = Measure { fragments, known: HashMap::new(), nesting: 0 };
     for definition in &document.definitions {
         let selections = match definition {
             Definition::OperationDefinition(operation) => &operation.selection_set,
@@ -84,6 +86,8 @@ struct Measure<'a> {
     fragments: HashMap<&'a str, &'a [Selection]>,
     /// The extent of each fragment seen; `None` while it is being measured.
     known: HashMap<&'a str, Option<Extent>>,
+    /// How many fragments are being measured within each other.
+    nesting: usize,
 }
 
 impl<'a> Measure<'a> {
@@ -117,8 +121,16 @@ impl<'a> Measure<'a> {
         }
         // A fragment that is not there is left for the validation to name.
         let Some(selections) = self.fragments.get(name).copied() else { return Ok(Extent::default()) };
+        if self.nesting == MAX_FRAGMENT_NESTING {
+            return Err(GraphqlError::new(
+                Code::TooDeep,
+                format!("fragments are nested deeper than {MAX_FRAGMENT_NESTING}"),
+            ));
+        }
         self.known.insert(name, None);
+        self.nesting += 1;
         let extent = self.selections(selections)?;
+        self.nesting -= 1;
         self.known.insert(name, Some(extent));
         Ok(extent)
     }

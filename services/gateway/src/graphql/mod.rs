@@ -296,7 +296,11 @@ impl Engine {
         };
         let done = mutation::run(&self.live, &mut client.clone(), caller, token, (kind, verb), write).await?;
         let mut writer = Writer::over(done.graph(), &done.published, bound, self.limits.cost);
-        writer.payload(payload, write, &done).map_err(GraphqlError::from)?;
+        writer.payload(payload, write, &done).map_err(|halt| {
+            let mut error = GraphqlError::from(halt);
+            error.message = format!("the mutation was done, but its answer was not written: {}", error.message);
+            error
+        })?;
         Ok((writer.into_bytes(), Some(done.published)))
     }
 }
