@@ -38,10 +38,10 @@ async fn fragments_that_double_each_other_are_refused_at_once() {
 #[tokio::test]
 async fn a_long_chain_of_fragments_is_refused() {
     let mut query = String::from("{ ...f0 }");
-    for at in 0..2_000 {
+    for at in 0..1_000 {
         let _ = write!(query, " fragment f{at} on Query {{ ...f{} }}", at + 1);
     }
-    query.push_str(" fragment f2000 on Query { __typename }");
+    query.push_str(" fragment f1000 on Query { __typename }");
     assert_eq!(error(&query, json!({})).await.0, "QUERY_TOO_DEEP");
 }
 
