@@ -76,12 +76,19 @@ impl Published {
         self.owners.iter().all(|owner| owner.cursor.is_some())
     }
 
+    /// Whether a place is of the log that the graph shows of an owner.
+    pub fn is_same_log(&self, owner: Owner, wanted: &Cursor) -> bool {
+        self.owner(owner)
+            .cursor
+            .as_ref()
+            .is_some_and(|cursor| cursor.store_id == wanted.store_id && cursor.epoch == wanted.epoch)
+    }
+
     /// Whether the graph shows what an owner had at a place of its log. A place in another store or epoch is not
     /// covered: nobody can say what it means now.
     pub fn covers(&self, owner: Owner, wanted: &Cursor) -> bool {
-        self.owner(owner).cursor.as_ref().is_some_and(|cursor| {
-            cursor.store_id == wanted.store_id && cursor.epoch == wanted.epoch && cursor.revision >= wanted.revision
-        })
+        let is_new_enough = |cursor: &Cursor| cursor.revision >= wanted.revision;
+        self.is_same_log(owner, wanted) && self.owner(owner).cursor.as_ref().is_some_and(is_new_enough)
     }
 
     /// The consistency token: where the graph stands with every owner, as an opaque text.

@@ -17,7 +17,8 @@ use spil_proto::model::Owner;
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// What this process does.
+    /// What this process does; in the environment separated by commas.
+    #[serde(deserialize_with = "roles")]
     pub roles: Vec<Role>,
     /// The folder of the SQLite files and of the development key.
     pub data: PathBuf,
@@ -92,6 +93,23 @@ impl OwnerAddresses {
     }
 }
 
+/// Reads roles from a list, or from one text with commas.
+fn roles<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Role>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Given {
+        List(Vec<Role>),
+        Text(String),
+    }
+    match Given::deserialize(deserializer)? {
+        Given::List(roles) => Ok(roles),
+        Given::Text(text) => text
+            .split(',')
+            .map(|name| <Role as clap::ValueEnum>::from_str(name.trim(), true).map_err(serde::de::Error::custom))
+            .collect(),
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         let local = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
@@ -146,6 +164,13 @@ pub struct Flags {
 /// Environment variables that begin like settings and are none.
 const OTHER_VARIABLES: [&str; 5] = ["config", "log", "samples", "server", "token"];
 
+/// Whether a variable is one of those that Kubernetes gives every pod for a Service whose name begins with `spil`:
+/// `SPIL_PORT`, `SPIL_SERVICE_HOST`, `SPIL_OWNERS_PORT_7601_TCP`. No setting has a name of that form.
+fn is_service_link(key: &str) -> bool {
+    let padded = format!("_{key}_");
+    ["_port_", "_service_host_", "_service_port_"].iter().any(|part| padded.contains(part))
+}
+
 /// Why there are no settings.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -161,6 +186,12 @@ pub enum ConfigError {
     /// The database is neither kind.
     #[error("`database` is `sqlite` or a URL that begins with `postgres://`")]
     Database,
+    /// No thread is left to answer.
+    #[error("`http_workers` is at least 1")]
+    HttpWorkers,
+    /// The address of an owner is no URL.
+    #[error("`owners.{0}` is a URL like `http://host:7601`")]
+    OwnerAddress(&'static str),
     /// An owner is neither here nor anywhere.
     #[error("the gateway needs the owner `{0}`: add it to `roles`, or give its address in `owners.{0}`")]
     OwnerNowhere(&'static str),
@@ -182,7 +213,7 @@ impl Config {
         // Some names speak to commands or to tests, not to the settings.
         let environment = Env::prefixed("SPIL_").filter(|key| {
             let key = key.as_str().to_ascii_lowercase();
-            !OTHER_VARIABLES.contains(&key.as_str()) && !key.starts_with("test_")
+            !OTHER_VARIABLES.contains(&key.as_str()) && !key.starts_with("test_") && !is_service_link(&key)
         });
         let config: Config = figment
             .merge(environment.split("__"))
@@ -202,6 +233,15 @@ impl Config {
             && !self.database.starts_with("postgresql://")
         {
             return Err(ConfigError::Database);
+        }
+        if self.http_workers == Some(0) {
+            return Err(ConfigError::HttpWorkers);
+        }
+        let is_url = |address: &str| address.starts_with("http://");
+        if let Some(owner) =
+            Owner::ALL.into_iter().find(|owner| self.owners.of(*owner).is_some_and(|address| !is_url(address)))
+        {
+            return Err(ConfigError::OwnerAddress(owner.name()));
         }
         if self.roles.contains(&Role::Gateway)
             && let Some(owner) =
@@ -231,6 +271,19 @@ impl Config {
         }
     }
 
+    /// The settings as they may be shown: without the password of the database.
+    #[must_use]
+    pub fn without_secrets(&self) -> Self {
+        let mut shown = self.clone();
+        if let Some((scheme, rest)) = self.database.split_once("://")
+            && let Some((user, place)) = rest.rsplit_once('@')
+            && let Some((name, _)) = user.split_once(':')
+        {
+            shown.database = format!("{scheme}://{name}:***@{place}");
+        }
+        shown
+    }
+
     /// The file of the development key.
     pub fn key_file(&self) -> PathBuf {
         self.key.clone().unwrap_or_else(|| self.data.join("development-key.pem"))
@@ -256,6 +309,13 @@ mod tests {
             )?;
             jail.set_env("SPIL_TEST_POSTGRES", "postgres://x");
             jail.set_env("SPIL_TOKEN", "x");
+            // What Kubernetes adds for a Service called `spil` and one called `spil-owners`.
+            jail.set_env("SPIL_PORT", "tcp://10.0.0.1:7600");
+            jail.set_env("SPIL_PORT_7600_TCP_ADDR", "10.0.0.1");
+            jail.set_env("SPIL_SERVICE_HOST", "10.0.0.1");
+            jail.set_env("SPIL_OWNERS_SERVICE_PORT_GRPC", "7601");
+            jail.set_env("SPIL_ROLES", "capability, gateway,initiative");
+            jail.set_env("SPIL_DATABASE", "postgres://spil:se:cr@et@db/spil");
             jail.set_env("SPIL_LISTEN", "127.0.0.1:2");
             jail.set_env("SPIL_GRPC_LISTEN", "127.0.0.1:2");
             jail.set_env("SPIL_OWNERS__WORKFORCE", "http://workforce:7601");
@@ -264,6 +324,9 @@ mod tests {
             let config = Config::load(&flags).map_err(|error| error.to_string())?;
             assert_eq!((config.listen.port(), config.grpc_listen.port(), config.drain_seconds), (3, 2, 3));
             assert_eq!(config.owners.of(Owner::Workforce), Some("http://workforce:7601"));
+            assert_eq!(config.roles, [Role::Capability, Role::Gateway, Role::Initiative]);
+            assert_eq!(config.without_secrets().database, "postgres://spil:***@db/spil");
+            assert_eq!(config.database, "postgres://spil:se:cr@et@db/spil");
             Ok(())
         });
     }
@@ -279,6 +342,12 @@ mod tests {
             let flags = Flags { roles: Some(vec![Role::Gateway, Role::Workforce]), ..Flags::default() };
             let error = Config::load(&flags).expect_err("an owner that is nowhere").to_string();
             assert!(error.contains("owners.capability"), "{error}");
+            jail.set_env("SPIL_HTTP_WORKERS", "0");
+            assert!(matches!(Config::load(&Flags::default()), Err(ConfigError::HttpWorkers)));
+            jail.set_env("SPIL_HTTP_WORKERS", "2");
+            jail.set_env("SPIL_OWNERS__INITIATIVE", "owners:7601");
+            assert!(matches!(Config::load(&Flags::default()), Err(ConfigError::OwnerAddress("initiative"))));
+            jail.set_env("SPIL_OWNERS__INITIATIVE", "http://owners:7601");
             let flags = Flags { database: Some("mysql://x".into()), ..Flags::default() };
             assert!(matches!(Config::load(&flags), Err(ConfigError::Database)));
             Ok(())

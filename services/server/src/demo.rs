@@ -85,6 +85,11 @@ impl Demo {
         }
     }
 
+    /// The records that are made first, one for each owner. One of them is there if the organisation was begun.
+    pub fn first(&self) -> impl Iterator<Item = (Kind, Uuid)> {
+        Owner::ALL.into_iter().filter_map(|owner| seed::created(&self.commands(owner).next()?))
+    }
+
     /// The record that is made last of all records of an owner. If it is there, so are all others.
     fn last(&self, owner: Owner) -> Option<(Kind, Uuid)> {
         match owner {

@@ -99,10 +99,12 @@ pub enum StartError {
         source: tonic::transport::Error,
     },
     /// A socket can not be opened.
-    #[error("{address} can not be listened on")]
+    #[error("{address} can not be listened on (`{flag}` says where)")]
     Listen {
         /// Where.
         address: SocketAddr,
+        /// The flag that says where.
+        flag: &'static str,
         /// Why.
         source: io::Error,
     },
@@ -206,7 +208,7 @@ impl Process {
     }
 
     async fn listen_grpc(&mut self, address: SocketAddr, routes: Routes) -> Result<(), StartError> {
-        let failed = |source| StartError::Listen { address, source };
+        let failed = |source| StartError::Listen { address, flag: "--grpc-listen", source };
         let listener = tokio::net::TcpListener::bind(address).await.map_err(failed)?;
         self.grpc = Some(listener.local_addr().map_err(failed)?);
         let server = tokio::spawn(
@@ -230,7 +232,7 @@ impl Process {
         let followers = Followers::start(Arc::clone(&live), clients.clone(), Arc::new(FeedSigner(self.signer.clone())));
         let engine = Engine::new(schema, Arc::clone(&live), clients, Limits::default());
         let address = config.listen;
-        let failed = |source| StartError::Listen { address, source };
+        let failed = |source| StartError::Listen { address, flag: "--listen", source };
         let listener = TcpListener::bind(address).map_err(failed)?;
         self.http = Some(listener.local_addr().map_err(failed)?);
         let workers = config.http_workers.or_else(|| thread::available_parallelism().ok().map(Into::into)).unwrap_or(2);

@@ -47,6 +47,7 @@ async fn a_database_that_is_not_migrated_is_refused() {
 async fn commands_say_what_is_wrong() {
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path().display().to_string();
+    let mapping = format!("{}/../services/connector/mappings/gemma.toml", env!("CARGO_MANIFEST_DIR"));
     for (arguments, said) in [
         (vec!["serve", "--roles", "gateway"], "owners.capability"),
         (vec!["serve", "--database", "mysql://localhost"], "postgres://"),
@@ -54,6 +55,17 @@ async fn commands_say_what_is_wrong() {
         (vec!["demo", "--workers", "7"], "50"),
         (vec!["import", "--mapping", "/nowhere.toml", "x.csv"], "/nowhere.toml"),
         (vec!["healthcheck", "--listen", "127.0.0.1:1"], "nothing answers"),
+        (vec!["healthcheck", "--roles", "workforce", "--grpc-listen", "127.0.0.1:1"], "nothing answers at 127.0.0.1:1"),
+        (vec!["serve", "--log", "spil=loudly"], "--log spil=loudly"),
+        (vec!["import", "--mapping", &mapping, "/nowhere.csv"], "/nowhere.csv"),
+        (
+            vec!["import", "--mapping", &mapping, &mapping, "--server", "127.0.0.1:1", "--token", "x"],
+            "http://127.0.0.1:7601",
+        ),
+        (
+            vec!["import", "--mapping", &mapping, &mapping, "--server", "http://127.0.0.1:1", "--token", "x"],
+            "no owner answers",
+        ),
         (vec!["token", "--permissions", "everything"], "is no permission"),
     ] {
         let output = run(arguments.iter().copied().chain(["--data", &data])).await;

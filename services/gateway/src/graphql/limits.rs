@@ -25,7 +25,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { document_bytes: 128 << 10, tokens: 20_000, depth: 20, fields: 5_000, cost: 2_000_000, mutations: 100 }
+        Self { document_bytes: 128 << 10, tokens: 20_000, depth: 40, fields: 5_000, cost: 2_000_000, mutations: 100 }
     }
 }
 

@@ -28,6 +28,7 @@ use serde_json::json;
 use spil_auth::{Caller, Permission};
 use spil_proto::{changefeed::v1::Cursor, model::Owner, owner::OwnerClient};
 
+pub(crate) use scalar::date_time_text;
 use tokio::sync::Semaphore;
 
 use self::{
@@ -187,8 +188,28 @@ impl Engine {
         if enough(&published) {
             return Ok(published);
         }
-        self.live.wait_for(FRESHNESS_LIMIT, enough).await.ok_or_else(|| {
+        if let Some(published) = self.live.wait_for(FRESHNESS_LIMIT, enough).await {
+            return Ok(published);
+        }
+        let published = self.live.load();
+        if !published.is_complete() {
+            return Err(GraphqlError::new(Code::NotReady, "the graph is not loaded yet; try again"));
+        }
+        let of_this_store = wanted.as_ref().is_none_or(|wanted| {
+            Owner::ALL
+                .into_iter()
+                .zip(wanted)
+                .all(|(owner, cursor)| *cursor == Cursor::default() || published.is_same_log(owner, cursor))
+        });
+        Err(if of_this_store {
             GraphqlError::new(Code::NotReady, "the graph is not as fresh as the request asks for yet; try again")
+        } else {
+            // The data were restored or replaced since: no waiting will help.
+            GraphqlError::new(
+                Code::BadInput,
+                "the consistency token is of data that are here no longer; ask without it",
+            )
+            .at(["extensions", "consistency"])
         })
     }
 

@@ -63,6 +63,14 @@ pub(super) async fn run(
     (kind, verb): (Kind, Verb),
     write: &Write,
 ) -> Result<Done, GraphqlError> {
+    if !write.faults.is_empty() {
+        let errors = write.faults.iter().map(|(message, path)| UserError::Input {
+            code: "MALFORMED",
+            message: message.clone(),
+            path: path.clone(),
+        });
+        return Ok(Done { errors: errors.collect(), ..Done::nothing(live, kind) });
+    }
     let request = ApplyRequest {
         idempotency_key: idempotency_key(caller, kind, verb, write),
         commands: vec![command(kind, verb, write)],
@@ -85,14 +93,12 @@ async fn done(
     item: ItemResult,
 ) -> Result<Done, GraphqlError> {
     let mut done = Done {
-        published: live.load(),
-        shown: None,
-        kind,
-        id: None,
-        retired_at: None,
-        errors: Vec::new(),
-        warnings: item.warnings.iter().map(|warning| (warning.message.clone(), path(kind, verb, warning))).collect(),
-        stale: false,
+        warnings: item
+            .warnings
+            .iter()
+            .map(|warning| (spoken(kind, &warning.message), path(kind, verb, warning)))
+            .collect(),
+        ..Done::nothing(live, kind)
     };
     match item.outcome() {
         Outcome::Conflict => {
@@ -110,7 +116,7 @@ async fn done(
         Outcome::Invalid => {
             done.errors.extend(item.problems.iter().map(|problem| UserError::Input {
                 code: code_name(problem.code()),
-                message: problem.message.clone(),
+                message: spoken(kind, &problem.message),
                 path: path(kind, verb, problem),
             }));
         }
@@ -125,6 +131,20 @@ async fn done(
 }
 
 impl Done {
+    /// What came of a mutation that nothing came of.
+    fn nothing(live: &Live, kind: Kind) -> Self {
+        Self {
+            published: live.load(),
+            shown: None,
+            kind,
+            id: None,
+            retired_at: None,
+            errors: Vec::new(),
+            warnings: Vec::new(),
+            stale: false,
+        }
+    }
+
     /// Takes a graph that shows the record: the published one if it does so in time, and else a copy of it to which
     /// the record is added. A retired record is in no published graph, so it is always added to a copy.
     async fn show(&mut self, live: &Live, client: &OwnerClient, cursor: &Cursor, record: Option<Record>) {
@@ -343,6 +363,13 @@ fn path(kind: Kind, verb: Verb, problem: &Problem) -> Vec<String> {
         _ => {}
     }
     path
+}
+
+/// A message of an owner in the words of the schema: owners speak of columns.
+fn spoken(kind: Kind, message: &str) -> String {
+    kind.info().fields().filter(|info| info.column != info.name).fold(message.to_owned(), |message, info| {
+        message.replace(&format!("`{}`", info.column), &format!("`{}`", info.name))
+    })
 }
 
 fn code_name(code: ProblemCode) -> &'static str {

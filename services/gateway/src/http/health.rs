@@ -4,6 +4,7 @@ use actix_web::{HttpResponse, http::header, web};
 use serde_json::json;
 
 use super::State;
+use crate::graphql::date_time_text;
 
 /// The process answers.
 pub(super) async fn live() -> HttpResponse {
@@ -26,6 +27,7 @@ pub(super) async fn ready(state: web::Data<State>) -> HttpResponse {
                 "loaded": owner.cursor.is_some(),
                 "appliedRevision": owner.cursor.as_ref().map(|cursor| cursor.revision),
                 "headRevision": status.head_revision,
+                "heardAt": status.heard_at.map(date_time_text),
                 "resyncs": status.resyncs,
                 "digestMismatches": status.digest_mismatches,
             })

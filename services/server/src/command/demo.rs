@@ -9,12 +9,17 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 use spil_auth::Permission;
-use spil_proto::model::{Kind, Owner};
+use spil_gateway::live::Live;
+use spil_proto::{
+    changefeed::v1::{Cursor, SnapshotRequest},
+    model::{Kind, Owner},
+    owner::OwnerClient,
+};
 
 use super::{Outcome, complain, say, serve::asked_to_stop};
 use crate::{
     config::Config,
-    demo::{self, DemoSize},
+    demo::{self, Demo, DemoSize},
     process::Process,
 };
 
@@ -54,25 +59,69 @@ async fn fill_and_serve(
     size: DemoSize,
     process: &mut Process,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let live = process.live.clone().ok_or(DemoError::NoGateway)?;
+    wait_until_loaded(&live).await?;
+    refuse_strangers(&live, args, size)?;
     fill(args, size, process).await?;
     if args.seed_only {
         return Ok(());
     }
     let Some(address) = process.http else { return Ok(()) };
-    if let Some(live) = &process.live {
-        live.wait_for(LOADING_LIMIT, |published| {
-            published.is_complete()
-                && published.graph.table(Kind::Worker).len() >= size.workers()
-                && published.graph.table(Kind::Initiative).len() > 0
-        })
-        .await
-        .ok_or("the graph did not show the demo organisation in time")?;
-    }
+    wait_until_shown(&live, process).await?;
     let token = process.signer.sign("demo", &Permission::ALL, TOKEN_LIFETIME)?;
     say(&welcome(address, process.grpc, &token, config))?;
     asked_to_stop().await?;
     complain("stopping");
     Ok(())
+}
+
+/// Why there is no demo organisation.
+#[derive(Debug, thiserror::Error)]
+enum DemoError {
+    #[error("the demo organisation needs the role `gateway`")]
+    NoGateway,
+    #[error(
+        "there are records here already that are not of this demo organisation ({workers} workers, seed {seed}); `make clean-demo` forgets those in .spil, or give another folder with --data"
+    )]
+    Strangers { workers: usize, seed: u64 },
+    #[error("the records were not read in time")]
+    NotLoaded,
+    #[error("the owner {owner} can not be asked")]
+    Owner { owner: &'static str, source: Box<tonic::Status> },
+}
+
+async fn wait_until_loaded(live: &Live) -> Result<(), DemoError> {
+    let loaded = live.wait_for(LOADING_LIMIT, spil_gateway::live::Published::is_complete).await;
+    loaded.map(|_| ()).ok_or(DemoError::NotLoaded)
+}
+
+/// A demo organisation is not mixed with anything else: not with another one, and above all not with real people.
+fn refuse_strangers(live: &Live, args: &DemoArgs, size: DemoSize) -> Result<(), DemoError> {
+    let graph = &live.load().graph;
+    let is_empty = Kind::ALL.iter().all(|kind| graph.table(*kind).is_empty());
+    // One of the first records may have been retired since; hardly all of them.
+    let is_ours = Demo::new(args.seed, size, 0).first().any(|(kind, id)| graph.table(kind).row_of(id).is_some());
+    if is_empty || is_ours { Ok(()) } else { Err(DemoError::Strangers { workers: size.workers(), seed: args.seed }) }
+}
+
+/// Waits until the graph shows what the owners have now.
+async fn wait_until_shown(live: &Live, process: &mut Process) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let token = process.signer.sign("demo", &[Permission::Read], TOKEN_LIFETIME)?;
+    for client in &mut process.clients {
+        let owner = client.owner();
+        let head = head(client, &token)
+            .await
+            .map_err(|source| DemoError::Owner { owner: owner.name(), source: Box::new(source) })?;
+        live.wait_for(LOADING_LIMIT, |published| published.covers(owner, &head)).await.ok_or(DemoError::NotLoaded)?;
+    }
+    Ok(())
+}
+
+/// Where the log of an owner stands: the first part of a snapshot says it.
+async fn head(client: &mut OwnerClient, token: &str) -> Result<Cursor, tonic::Status> {
+    let mut stream = client.snapshot(token, SnapshotRequest { kinds: Vec::new() }).await?;
+    let first = stream.message().await?;
+    Ok(first.and_then(|part| part.cursor).unwrap_or_default())
 }
 
 /// Writes the demo organisation, and shows how far it is.

@@ -13,6 +13,9 @@ use crate::{config::Config, process};
 /// How long the token of an import lasts that it signs itself.
 const TOKEN_LIFETIME: Duration = Duration::from_secs(6 * 3600);
 
+/// How long an owner may take to accept a connection.
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+
 /// What to import.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ImportArgs {
@@ -46,8 +49,14 @@ enum ImportStartError {
     Read { path: PathBuf, source: std::io::Error },
     #[error("the mapping {} is wrong", path.display())]
     Mapping { path: PathBuf, source: spil_connector::mapping::MappingError },
-    #[error("{address} is not a URL")]
-    Address { address: String, source: tonic::transport::Error },
+    #[error("the file {} can not be read", path.display())]
+    File { path: PathBuf, source: std::io::Error },
+    #[error("`{address}` is no address of the owners; say for instance http://127.0.0.1:7601")]
+    Address { address: String },
+    #[error(
+        "no owner answers at {address}; start Spil, or say with `--server` where it is (a process that starts prints it)"
+    )]
+    Nobody { address: String },
     #[error("no token was given, and there is no development key to sign one with")]
     NoToken(#[source] spil_auth::KeyError),
 }
@@ -58,6 +67,9 @@ pub(super) async fn run(config: &Config, args: ImportArgs) -> Outcome {
         .map_err(|source| ImportStartError::Read { path: args.mapping.clone(), source })?;
     let mapping =
         Mapping::parse(&text).map_err(|source| ImportStartError::Mapping { path: args.mapping.clone(), source })?;
+    for path in &args.files {
+        tokio::fs::metadata(path).await.map_err(|source| ImportStartError::File { path: path.clone(), source })?;
+    }
     let token = match args.token {
         Some(token) => token,
         None => {
@@ -65,23 +77,20 @@ pub(super) async fn run(config: &Config, args: ImportArgs) -> Outcome {
             Signer::new(&key)?.sign("spil-import", &[Permission::Read, Permission::Write], TOKEN_LIFETIME)?
         }
     };
-    let client = |owner: Owner| -> Result<OwnerClient, ImportStartError> {
-        let address = args
-            .server
+    let [capability, workforce, initiative] = Owner::ALL.map(|owner| {
+        args.server
             .clone()
             .or_else(|| config.owners.of(owner).map(str::to_owned))
-            .unwrap_or_else(|| format!("http://{}", config.grpc_listen));
-        let channel = process::connect(&address).map_err(|source| ImportStartError::Address { address, source })?;
-        Ok(OwnerClient::new(owner, channel))
-    };
+            .unwrap_or_else(|| format!("http://{}", config.grpc_listen))
+    });
     let import = Import {
         mapping,
         files: args.files,
         dry_run: args.dry_run,
         clients: Owners {
-            capability: client(Owner::Capability)?,
-            workforce: client(Owner::Workforce)?,
-            initiative: client(Owner::Initiative)?,
+            capability: client(Owner::Capability, capability).await?,
+            workforce: client(Owner::Workforce, workforce).await?,
+            initiative: client(Owner::Initiative, initiative).await?,
         },
         token,
         batch: args.batch as usize,
@@ -93,6 +102,19 @@ pub(super) async fn run(config: &Config, args: ImportArgs) -> Outcome {
     let report = report?;
     say(&format!("{report}\n"))?;
     Ok(if report.rejected.total == 0 { ExitCode::SUCCESS } else { ExitCode::from(2) })
+}
+
+/// A client of an owner that is known to listen: what a call to nobody says is hard to understand.
+async fn client(owner: Owner, address: String) -> Result<OwnerClient, ImportStartError> {
+    let parsed = address.parse::<tonic::transport::Uri>().ok().filter(|uri| uri.scheme_str() == Some("http"));
+    let host = parsed.as_ref().and_then(|uri| Some((uri.host()?.to_owned(), uri.port_u16().unwrap_or(80))));
+    let (Some((host, port)), Ok(channel)) = (host, process::connect(&address)) else {
+        return Err(ImportStartError::Address { address });
+    };
+    match tokio::time::timeout(CONNECT_LIMIT, tokio::net::TcpStream::connect((host.as_str(), port))).await {
+        Ok(Ok(_)) => Ok(OwnerClient::new(owner, channel)),
+        _ => Err(ImportStartError::Nobody { address }),
+    }
 }
 
 /// A progress bar on standard error; nothing where that is no terminal.

@@ -21,7 +21,7 @@ use crate::config::{Config, Flags};
 
 /// Spil: the graph of how an organisation changes.
 #[derive(Debug, Parser)]
-#[command(name = "spil", version, about, max_term_width = 120)]
+#[command(name = "spil", version, max_term_width = 120)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -46,7 +46,7 @@ enum Command {
     Schema,
     /// Reads CSV files into the graph, as a mapping says.
     Import(import::ImportArgs),
-    /// Asks a running gateway whether it is ready.
+    /// Asks the gateway at `--listen` whether it is ready; where `--roles` has no gateway, whether the owners at `--grpc-listen` are there.
     Healthcheck,
     /// Prints the settings that are in force, or says what is wrong with them.
     Config,
@@ -56,8 +56,11 @@ type Outcome = Result<ExitCode, Box<dyn Error + Send + Sync>>;
 
 /// Runs a command and says how it went.
 pub async fn run(cli: Cli) -> ExitCode {
-    start_log(&cli.log);
-    match dispatch(cli).await {
+    let outcome = match start_log(&cli.log) {
+        Ok(()) => dispatch(cli).await,
+        Err(error) => Err(error.into()),
+    };
+    match outcome {
         Ok(code) => code,
         Err(error) => {
             let mut text = format!("spil: {error}");
@@ -85,15 +88,23 @@ async fn dispatch(cli: Cli) -> Outcome {
         Command::Import(args) => import::run(&Config::load(&cli.flags)?, args).await,
         Command::Healthcheck => probe::run(&Config::load(&cli.flags)?).await,
         Command::Config => {
-            say(&toml::to_string_pretty(&Config::load(&cli.flags)?)?)?;
+            say(&toml::to_string_pretty(&Config::load(&cli.flags)?.without_secrets())?)?;
             Ok(ExitCode::SUCCESS)
         }
     }
 }
 
+/// What is to be logged makes no sense.
+#[derive(Debug, thiserror::Error)]
+#[error("`--log {filter}` is not understood; say for instance `info` or `info,spil_gateway=debug`")]
+struct LogError {
+    filter: String,
+    source: tracing_subscriber::filter::ParseError,
+}
+
 /// Logs go to standard error; standard output is for answers.
-fn start_log(filter: &str) {
-    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+fn start_log(filter: &str) -> Result<(), LogError> {
+    let filter = EnvFilter::try_new(filter).map_err(|source| LogError { filter: filter.to_owned(), source })?;
     let terminal = io::stderr().is_terminal();
     tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -101,6 +112,7 @@ fn start_log(filter: &str) {
         .with_ansi(terminal)
         .with_target(false)
         .init();
+    Ok(())
 }
 
 /// Writes to standard output. Whoever reads it may have gone, for instance `head`: that is no fault.

@@ -4,7 +4,7 @@ use std::{process::ExitCode, time::Duration};
 
 use spil_auth::{DevelopmentKey, Permission, Signer};
 
-use super::{Outcome, say};
+use super::{Outcome, complain, say};
 use crate::config::Config;
 
 /// What a token says.
@@ -23,6 +23,12 @@ pub(crate) struct TokenArgs {
 
 pub(super) async fn run(config: &Config, args: &TokenArgs) -> Outcome {
     tokio::fs::create_dir_all(config.data_folder()).await?;
+    if !config.key_file().exists() {
+        complain(&format!(
+            "spil: made a new key in {}; only processes that use this file take its tokens",
+            config.key_file().display()
+        ));
+    }
     let signer = Signer::new(&DevelopmentKey::read_or_create(&config.key_file())?)?;
     let token = signer.sign(&args.subject, &args.permissions, Duration::from_secs(args.hours * 3600))?;
     say(&format!("{token}\n"))?;

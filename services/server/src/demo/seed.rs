@@ -74,7 +74,7 @@ pub enum SeedError {
     },
     /// A command was turned down: the store holds something else, or an organisation of another seed or size.
     #[error(
-        "the owner {} turned down a command of batch {batch}: {field} {message}; is there another organisation in it?",
+        "the owner {} turned down a command of batch {batch}: {message}",
         owner.name()
     )]
     Refused {

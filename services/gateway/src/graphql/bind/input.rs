@@ -18,6 +18,8 @@ pub(in crate::graphql) struct Write {
     pub(in crate::graphql) expected_version: Option<u64>,
     /// The fields given, with [`Value::Null`] where they are to be cleared.
     pub(in crate::graphql) values: Vec<(&'static FieldInfo, Value<'static>)>,
+    /// Values that can not be what the field holds: what is wrong, and where in the input.
+    pub(in crate::graphql) faults: Vec<(String, Vec<String>)>,
 }
 
 /// An id of the right form that no record has, since it is of the first millisecond of 1970.
@@ -26,7 +28,8 @@ const NO_RECORD: Uuid = Uuid::from_u128(0x0000_0000_0000_7000_8000_0000_0000_000
 const MAX_MUTATION_ID: usize = 128;
 
 pub(super) fn read(kind: Kind, verb: Verb, input: &JsonMap) -> Result<Write, Fault> {
-    let mut write = Write { client_mutation_id: None, id: None, expected_version: None, values: Vec::new() };
+    let mut write =
+        Write { client_mutation_id: None, id: None, expected_version: None, values: Vec::new(), faults: Vec::new() };
     for (name, value) in input {
         let name = name.as_str();
         let fault = |fault: Fault| fault.within(name);
@@ -59,7 +62,13 @@ pub(super) fn read(kind: Kind, verb: Verb, input: &JsonMap) -> Result<Write, Fau
                     .field_by_name(name)
                     .filter(|field| field.writable)
                     .ok_or_else(|| fault(Fault::new("there is no such field")))?;
-                write.values.push((field, field_value(field, value).map_err(fault)?));
+                match field_value(field, value) {
+                    Ok(value) => write.values.push((field, value)),
+                    Err(fault) => {
+                        let path = ["input", name].map(str::to_owned).into_iter().chain(fault.path.into_iter().rev());
+                        write.faults.push((fault.message, path.collect()));
+                    }
+                }
             }
         }
     }

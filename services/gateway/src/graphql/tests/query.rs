@@ -205,4 +205,8 @@ async fn a_request_is_answered_as_fresh_as_it_asks() {
     ahead[1].cursor = Some(Cursor { store_id: vec![7; 16], epoch: 1, revision: 6 });
     let later = Published { graph: engine.live().load().graph.clone(), owners: ahead }.token();
     assert_eq!(ask(Some(later)).await.status, ResponseStatus::Refused(Code::NotReady));
+    let mut other = engine.live().load().owners.clone();
+    other[1].cursor = Some(Cursor { store_id: vec![8; 16], epoch: 1, revision: 1 });
+    let foreign = Published { graph: engine.live().load().graph.clone(), owners: other }.token();
+    assert_eq!(ask(Some(foreign)).await.status, ResponseStatus::Refused(Code::BadInput), "waiting would not help");
 }
