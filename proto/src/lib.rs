@@ -3,8 +3,11 @@
 //! [`model`] is the one table that everything generic reads: kinds, their fields, the relations between them. The typed
 //! messages (for instance [`capability::v1::Capability`]) are for rules, for relations with a meaning of their own, and
 //! for figures. [`model::Entity`] joins the two: it reads and writes the fields of any message by number.
+//!
+//! Clients and servers of the owners (`owner`, and `service` beside the messages) are there with the feature `grpc`.
 
 pub mod model;
+#[cfg(feature = "grpc")]
 pub mod owner;
 
 /// Messages of the owner of objectives, capabilities, processes and applications.
@@ -17,9 +20,10 @@ pub mod capability {
         reason = "generated; the comments of the proto files are the documentation"
     )]
     pub mod v1 {
-        tonic::include_proto!("spil.capability.v1");
+        include!(concat!(env!("OUT_DIR"), "/spil.capability.v1.rs"));
 
         /// The four calls of this owner.
+        #[cfg(feature = "grpc")]
         pub mod service {
             tonic::include_proto!("spil.capability.v1.service");
         }
@@ -36,9 +40,10 @@ pub mod workforce {
         reason = "generated; the comments of the proto files are the documentation"
     )]
     pub mod v1 {
-        tonic::include_proto!("spil.workforce.v1");
+        include!(concat!(env!("OUT_DIR"), "/spil.workforce.v1.rs"));
 
         /// The four calls of this owner.
+        #[cfg(feature = "grpc")]
         pub mod service {
             tonic::include_proto!("spil.workforce.v1.service");
         }
@@ -55,9 +60,10 @@ pub mod initiative {
         reason = "generated; the comments of the proto files are the documentation"
     )]
     pub mod v1 {
-        tonic::include_proto!("spil.initiative.v1");
+        include!(concat!(env!("OUT_DIR"), "/spil.initiative.v1.rs"));
 
         /// The four calls of this owner.
+        #[cfg(feature = "grpc")]
         pub mod service {
             tonic::include_proto!("spil.initiative.v1.service");
         }
@@ -74,6 +80,6 @@ pub mod changefeed {
         reason = "generated; the comments of the proto files are the documentation"
     )]
     pub mod v1 {
-        tonic::include_proto!("spil.changefeed.v1");
+        include!(concat!(env!("OUT_DIR"), "/spil.changefeed.v1.rs"));
     }
 }

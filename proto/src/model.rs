@@ -18,7 +18,7 @@ use crate::changefeed::v1::{Record, record};
     reason = "generated; the comments of the proto files are the documentation"
 )]
 pub mod v1 {
-    tonic::include_proto!("spil.model.v1");
+    include!(concat!(env!("OUT_DIR"), "/spil.model.v1.rs"));
 }
 
 include!(concat!(env!("OUT_DIR"), "/model.rs"));

@@ -1,6 +1,9 @@
 //! Which crate may use which. What the compiler allows because a line in a manifest says so, this does not.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    process::Command,
+};
 
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
@@ -31,6 +34,11 @@ const CONFINED: &[(&str, &[&str])] = &[
 /// The pure core: no runtime, no database, no web, no clock, no chance.
 const PURE: &str = "spil-graph";
 const IMPURE: &[&str] = &["tokio", "sea-orm", "sqlx", "actix-web", "reqwest", "rand", "getrandom", "futures"];
+
+/// Families of libraries that the pure core must not reach by any way, each with what its crates are called.
+const UNREACHED: &[&str] = &[
+    "tokio", "hyper", "h2", "tonic", "tower", "axum", "sea-orm", "sqlx", "actix", "reqwest", "mio", "socket2", "rand",
+];
 
 /// Names that say nothing about what is inside.
 const EMPTY_NAMES: &[&str] = &["common", "core", "shared", "types", "utils", "util", "helpers", "helper", "misc"];
@@ -63,6 +71,35 @@ fn crates_use_only_what_they_may() {
     }
     for library in IMPURE {
         assert!(!used[PURE].contains(*library), "{PURE} must not use {library}");
+    }
+}
+
+/// The crates that a crate uses, directly or not, as it is built by itself.
+fn reached(name: &str) -> BTreeSet<String> {
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
+    let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args(["tree", "--locked", "--manifest-path", manifest, "-p", name, "-e", "normal", "--prefix", "none"])
+        .output()
+        .expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let lines = String::from_utf8(output.stdout).expect("names");
+    lines.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
+}
+
+fn is_of(name: &str, family: &str) -> bool {
+    name.strip_prefix(family).is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '_']))
+}
+
+#[test]
+fn the_pure_core_reaches_no_runtime_no_web_and_no_database() {
+    let pure = reached(PURE);
+    assert!(pure.contains(PURE) && pure.contains("spil-proto"), "{pure:?}");
+    let forbidden: Vec<_> = pure.iter().filter(|name| UNREACHED.iter().any(|family| is_of(name, family))).collect();
+    assert!(forbidden.is_empty(), "{PURE} must not reach {forbidden:?}");
+    // Whoever speaks to an owner does reach them, so the names are seen where they are.
+    let impure = reached("spil-changefeed");
+    for family in ["tokio", "hyper", "tonic", "sea-orm"] {
+        assert!(impure.iter().any(|name| is_of(name, family)), "{family} in {impure:?}");
     }
 }
 
