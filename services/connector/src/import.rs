@@ -34,7 +34,7 @@ pub struct Import {
     /// The most commands of a batch: 1 to 10,000.
     pub batch: usize,
     /// How many records of a kind may be retired, where that is more than what is allowed without asking
-    /// ([`plan::RETIRE_FREELY`], [`plan::RETIRE_PERCENT`]).
+    /// ([`plan::RETIRE_PERCENT`], [`plan::RETIRE_ALWAYS`], [`plan::RETIRE_AT_MOST`]).
     pub allow_retire: Option<usize>,
 }
 

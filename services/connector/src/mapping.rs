@@ -13,6 +13,7 @@ mod value;
 pub use condition::{Pattern, Test, When};
 pub use row::{Cells, Column};
 pub use template::{Template, TemplateError, first};
+pub(crate) use value::shortened;
 pub use value::{Otherwise, ValueRule};
 
 use spil_proto::model::{FieldInfo, Kind};

@@ -294,9 +294,12 @@ fn in_range(field: &FieldInfo, number: f64) -> Result<(), String> {
     Err(format!("the number is not within {} and {}", bound(field.min), bound(field.max)))
 }
 
+/// The most characters of a text from a file that a message repeats.
+pub(crate) const MAX_SHOWN: usize = 80;
+
 /// A text for a message: not the whole of a long one.
 pub(crate) fn shortened(text: &str) -> Cow<'_, str> {
-    match text.char_indices().nth(60) {
+    match text.char_indices().nth(MAX_SHOWN) {
         None => Cow::Borrowed(text),
         Some((end, _)) => Cow::Owned(format!("{}…", text.get(..end).unwrap_or_default())),
     }

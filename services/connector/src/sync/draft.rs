@@ -1,9 +1,12 @@
 //! Records that rows ask for, before it is known whether they are there.
 
-use spil_proto::model::{FieldType, Kind, Translation, Value};
+use std::borrow::Cow;
+
+use chrono::{DateTime, NaiveDate, SecondsFormat, TimeDelta};
+use spil_proto::model::{FieldInfo, FieldType, Kind, Translation, Value};
 
 use super::names::{Names, Symbol};
-use crate::mapping::{Conflict, FieldRule, Mapping, Missing};
+use crate::mapping::{Conflict, FieldRule, Mapping, Missing, shortened};
 
 /// A row of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +91,50 @@ pub(super) fn empty(held: &Held) -> bool {
 pub(super) fn same_field<'d>(mapping: &Mapping, draft: &'d Draft, rule: usize) -> Option<&'d Slot> {
     let field = mapping.rules().get(rule)?.field.index;
     draft.slots.iter().find(|slot| mapping.rules().get(slot.rule).is_some_and(|known| known.field.index == field))
+}
+
+/// What a record goes by, for messages: its id, or else its key, or else what another system calls it.
+pub(super) fn shown_name(draft: &Draft, names: &Names) -> String {
+    let symbol = draft.id.or(draft.key).or(draft.externals.first().map(|(_, symbol)| *symbol));
+    format!("`{}`", shortened(symbol.map_or("", |symbol| names.text(symbol))))
+}
+
+/// A value for messages, in brackets after a blank; nothing where the field holds personal data.
+pub(super) fn shown_value(field: &FieldInfo, held: &Held, names: &Names) -> String {
+    if !field.personal.is_empty() {
+        return String::new();
+    }
+    let text = match held {
+        Held::Own(value) => shown(field, value),
+        Held::References(symbols) => {
+            Cow::Owned(symbols.iter().map(|symbol| names.text(*symbol)).collect::<Vec<_>>().join(", "))
+        }
+    };
+    format!(" (`{}`)", shortened(&text))
+}
+
+/// A value of its own as a file would have it.
+fn shown<'v>(field: &FieldInfo, value: &'v Value<'_>) -> Cow<'v, str> {
+    match value {
+        Value::Text(text) => Cow::Borrowed(text),
+        Value::Bool(value) => Cow::Owned(value.to_string()),
+        Value::Int(number) => Cow::Owned(number.to_string()),
+        Value::Float(number) => Cow::Owned(number.to_string()),
+        Value::Decimal(number) => Cow::Owned(number.to_string()),
+        Value::Date(days) => TimeDelta::try_days(i64::from(*days))
+            .and_then(|days| NaiveDate::default().checked_add_signed(days))
+            .map_or(Cow::Borrowed(value.type_name()), |date| Cow::Owned(date.to_string())),
+        Value::DateTime(micros) => DateTime::from_timestamp_micros(*micros)
+            .map_or(Cow::Borrowed(value.type_name()), |time| {
+                Cow::Owned(time.to_rfc3339_opts(SecondsFormat::AutoSi, true))
+            }),
+        Value::Enum(number) => match field.ty {
+            FieldType::Enum(of) => Cow::Borrowed(of.name_of(*number).unwrap_or(value.type_name())),
+            _ => Cow::Borrowed(value.type_name()),
+        },
+        // Lists are united; rows do not disagree about them.
+        _ => Cow::Borrowed(value.type_name()),
+    }
 }
 
 /// Puts a value where it belongs: lists are united, of other values one counts.

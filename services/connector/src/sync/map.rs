@@ -6,7 +6,7 @@ use spil_proto::model::{FieldType, Kind, Translation, Value};
 
 use super::{
     binding::{Bound, bind, file_name, options, retirable},
-    draft::{Draft, Held, Origin, Slot, Wanted, columns, empty, is_list, merge, same_field},
+    draft::{Draft, Held, Origin, Slot, Wanted, columns, empty, is_list, merge, same_field, shown_name, shown_value},
     names::{Names, Symbol},
     report::{FileRead, Problem, Report},
 };
@@ -479,18 +479,23 @@ impl Mapper<'_> {
             if is_list(rule) || known.held == slot.held || empty(&known.held) || empty(&slot.held) {
                 continue;
             }
-            let place = self.place(Some(known.origin), origin);
+            let value = |held: &Held| shown_value(rule.field, held, &self.wanted.names);
+            let problem = format!(
+                "`{}` of {}{} differs from the value given {}{}",
+                rule.field.column,
+                shown_name(draft, &self.wanted.names),
+                value(&slot.held),
+                self.place(Some(known.origin), origin),
+                value(&known.held),
+            );
             let which = match rule.conflict {
                 Conflict::Reject => {
-                    return Err(Fault(
-                        columns(rule),
-                        format!("`{}` differs from the value given {place}", rule.field.column),
-                    ));
+                    return Err(Fault(columns(rule), problem));
                 }
                 Conflict::Last => "this one counts",
                 Conflict::First => "the earlier one counts",
             };
-            out.push((slot.rule, format!("`{}` differs from the value given {place}; {which}", rule.field.column)));
+            out.push((slot.rule, format!("{problem}; {which}")));
         }
         Ok(out)
     }

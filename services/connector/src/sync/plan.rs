@@ -15,10 +15,17 @@ use super::{
 };
 use crate::mapping::{By, FieldRule, FieldValue, Mapping, Missing};
 
-/// So many records of a kind may be retired without asking, however few there are.
-pub const RETIRE_FREELY: usize = 50;
-/// Of larger kinds, this share (in percent) may be retired without asking.
+/// The share (in percent) of a kind's records of the mapping that may be retired without asking.
 pub const RETIRE_PERCENT: usize = 20;
+/// So many records of a kind may be retired without asking however small their number: short lists change a lot.
+pub const RETIRE_ALWAYS: usize = 5;
+/// More records of a kind than this are never retired without asking, however many there are.
+pub const RETIRE_AT_MOST: usize = 50;
+
+/// How many of a kind's records of the mapping may be retired without asking.
+fn retired_freely(known: usize) -> usize {
+    (known.saturating_mul(RETIRE_PERCENT) / 100).clamp(RETIRE_ALWAYS, RETIRE_AT_MOST)
+}
 
 /// What is to be done, in an order in which every record comes after those that it refers to.
 #[derive(Debug, Default)]
@@ -79,8 +86,9 @@ pub struct Retire {
 pub enum PlanError {
     /// Suspiciously many records are missing from the files.
     #[error(
-        "{missing} of {known} records of kind {kind} are in the files no more, where {allowed} may be retired without asking. \
-         If that is right, allow it with --allow-retire {enough}"
+        "{missing} of {known} records of kind {kind} are in the files no more, where at most {allowed} may be retired \
+         ({RETIRE_PERCENT} % without asking, but always {RETIRE_ALWAYS} and never more than {RETIRE_AT_MOST}). \
+         If nothing is missing from the files, allow it with --allow-retire {enough}"
     )]
     TooManyRetired {
         /// The kind.
@@ -392,7 +400,7 @@ impl Planner<'_> {
                 self.report.warnings.push(problem);
                 continue;
             }
-            let allowed = RETIRE_FREELY.max(known * RETIRE_PERCENT / 100).max(guard.allow.unwrap_or(0));
+            let allowed = retired_freely(known).max(guard.allow.unwrap_or(0));
             if missing.len() > allowed {
                 most = most.max(missing.len());
                 let (kind, missing) = (kind.info().name, missing.len());

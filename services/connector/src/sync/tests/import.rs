@@ -87,7 +87,7 @@ async fn elements_and_relations_become_records_and_references() {
     assert_eq!(
         reasons(&report.warnings.first),
         [
-            "relations.csv:4: Capability [source]: `parent_id` differs from the value given on line 4 of elements.csv; the earlier one counts"
+            "relations.csv:4: Capability [source]: `parent_id` of `f3` (`f2`) differs from the value given on line 4 of elements.csv (`f1`); the earlier one counts"
         ]
     );
     let skipped: Vec<_> = report.skipped.iter().map(|skipped| (skipped.first_line, skipped.rows)).collect();
@@ -349,8 +349,8 @@ async fn records_are_retired_only_where_that_is_safe() {
     let error = attempt(&fake, &mapping, &file(40).paths, None).await.expect_err("too many");
     assert_eq!(
         error.to_string(),
-        "60 of 100 records of kind OrgUnit are in the files no more, where 50 may be retired without asking. If that is \
-         right, allow it with --allow-retire 60"
+        "60 of 100 records of kind OrgUnit are in the files no more, where at most 20 may be retired (20 % without asking, \
+         but always 5 and never more than 50). If nothing is missing from the files, allow it with --allow-retire 60"
     );
     assert_eq!(fake.revision(), written, "nothing was written");
     let planned = dry(&fake, &mapping, &file(40).paths).await;
@@ -369,7 +369,7 @@ async fn records_are_retired_only_where_that_is_safe() {
         "units.csv",
         &format!("id,code,name,parent,head\n{}99,,{long},,\n", (0..60).map(row).collect::<String>()),
     )]);
-    let report = import(&fake, &mapping, &refused.paths).await;
+    let report = attempt(&fake, &mapping, &refused.paths, Some(39)).await.unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(counts(&report, Kind::OrgUnit), [0, 0, 60, 39, 1], "{report}");
     let report = attempt(&fake, &mapping, &file(2).paths, Some(59)).await.unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(counts(&report, Kind::OrgUnit), [0, 0, 2, 59, 0], "{report}");
@@ -377,7 +377,35 @@ async fn records_are_retired_only_where_that_is_safe() {
 }
 
 #[tokio::test]
-async fn rows_that_disagree_are_told_with_both_lines() {
+async fn a_file_that_was_cut_short_retires_nearly_nobody() {
+    let mapping = parsed(UNITS);
+    let file = |count: usize| {
+        let rows: String = (0..count).map(|number| format!("{number},,Unit {number},,\n")).collect();
+        files(&[("units.csv", &format!("id,code,name,parent,head\n{rows}"))])
+    };
+    // How many there were, and how many may be gone without asking: 5 of a short list, a fifth, 50 of a long one.
+    for (before, freely) in [(6, 5), (10, 5), (29, 5), (30, 6), (45, 9), (249, 49), (250, 50), (300, 50)] {
+        let fake = Fake::default();
+        import(&fake, &mapping, &file(before).paths).await;
+        let written = fake.revision();
+        let too_few = before - freely - 1;
+        for left in [1, too_few].into_iter().filter(|left| (1..=too_few).contains(left)) {
+            let gone = before - left;
+            let error = attempt(&fake, &mapping, &file(left).paths, None).await.expect_err("too many");
+            let said = error.to_string();
+            assert!(said.starts_with(&format!("{gone} of {before} records of kind OrgUnit")), "{said}");
+            assert!(said.contains(&format!("at most {freely} may")), "{said}");
+            assert!(said.ends_with(&format!("--allow-retire {gone}")), "{said}");
+            attempt(&fake, &mapping, &file(left).paths, Some(gone - 1)).await.expect_err("one too many");
+        }
+        assert_eq!((fake.revision(), fake.all(Kind::OrgUnit).len()), (written, before), "nothing was written");
+        let report = import(&fake, &mapping, &file(before - freely).paths).await;
+        assert_eq!(counts(&report, Kind::OrgUnit), [0, 0, (before - freely) as u64, freely as u64, 0], "{report}");
+    }
+}
+
+#[tokio::test]
+async fn rows_that_disagree_are_told_with_the_record_both_lines_and_both_values() {
     let fake = Fake::default();
     let mapping = |conflict: &str| {
         parsed(&format!(
@@ -389,15 +417,58 @@ async fn rows_that_disagree_are_told_with_both_lines() {
     let report = import(&fake, &mapping(""), &all.paths).await;
     assert_eq!(
         reasons(&report.warnings.first),
-        ["roles.csv:4: Role [name]: `name` differs from the value given on line 2; this one counts"]
+        [
+            "roles.csv:4: Role [name]: `name` of `1` (`Uno`) differs from the value given on line 2 (`One`); this one counts"
+        ]
     );
     let role = found(&fake, Kind::Role, "1");
     assert_eq!(text(role.entity().expect("an entity"), "name"), "Uno");
     assert_eq!(field(&role, "tags"), Value::Texts(vec!["a".to_owned(), "b".to_owned(), "c".to_owned()].into()));
     let report = import(&fake, &mapping(", conflict = \"first\""), &all.paths).await;
     assert_eq!(counts(&report, Kind::Role), [0, 1, 0, 0, 0]);
+    assert_eq!(
+        reasons(&report.warnings.first)[0],
+        "roles.csv:4: Role [name]: `name` of `1` (`Uno`) differs from the value given on line 2 (`One`); the earlier one counts"
+    );
     let report = import(&fake, &mapping(", conflict = \"reject\""), &all.paths).await;
     assert_eq!(counts(&report, Kind::Role), [0, 1, 0, 0, 2], "the tag of a refused row is refused too: {report}");
+    assert_eq!(
+        reasons(&report.rejected.first)[0],
+        "roles.csv:4: Role [name]: `name` of `1` (`Uno`) differs from the value given on line 2 (`One`)"
+    );
+}
+
+#[tokio::test]
+async fn values_of_every_type_are_told_as_a_file_has_them_but_long_and_personal_ones_are_not() {
+    let warnings = async |kind: &str, column: &str, one: &str, other: &str| {
+        let mapping = parsed(&format!(
+            "name = \"t\"\n[[table]]\nname = \"t\"\n[[table.record]]\nkind = \"{kind}\"\nkey = \"{{key}}\"\n\
+             [table.record.fields]\nname = \"{{key}}\"\n{column} = {{ column = \"value\" }}\n"
+        ));
+        let all = files(&[("t.csv", &format!("key,value\nK1,{one}\nK1,{other}\n"))]);
+        let report = dry(&Fake::default(), &mapping, &all.paths).await;
+        assert_eq!(report.warnings.total, 1, "{report}");
+        report.warnings.first[0].reason.clone()
+    };
+    let told = |column: &str, one: &str, other: &str| {
+        format!("`{column}` of `K1` (`{other}`) differs from the value given on line 2 (`{one}`); this one counts")
+    };
+    for (kind, column, one, other) in [
+        ("Application", "lifecycle", "ACTIVE", "PHASE_OUT"),
+        ("Position", "fte", "0.5", "1"),
+        ("Position", "is_leadership", "true", "false"),
+        ("Objective", "horizon", "1969-12-31", "2030-02-28"),
+        ("Benefit", "value", "10.5", "-3"),
+    ] {
+        assert_eq!(warnings(kind, column, one, other).await, told(column, one, other));
+    }
+    let long = "ë".repeat(100);
+    let cut = "ë".repeat(80) + "…";
+    assert_eq!(warnings("Role", "description", &long, "short").await, told("description", &cut, "short"));
+    assert_eq!(
+        warnings("Worker", "email", "ada@example.org", "ben@example.org").await,
+        "`email` of `K1` differs from the value given on line 2; this one counts"
+    );
 }
 
 #[tokio::test]
