@@ -87,7 +87,10 @@ impl Published {
     /// Whether the graph shows what an owner had at a place of its log. A place in another store or epoch is not
     /// covered: nobody can say what it means now.
     pub fn covers(&self, owner: Owner, wanted: &Cursor) -> bool {
-        let is_new_enough = |cursor: &Cursor| cursor.revision >= wanted.revision;
+        // The same number with another mark is of a history that was restored over.
+        let is_new_enough = |cursor: &Cursor| {
+            cursor.revision > wanted.revision || (cursor.revision == wanted.revision && cursor.mark == wanted.mark)
+        };
         self.is_same_log(owner, wanted) && self.owner(owner).cursor.as_ref().is_some_and(is_new_enough)
     }
 

@@ -303,6 +303,9 @@ async fn orderable(client: &Client, kind: Kind) {
     let list = |info: &FieldInfo| {
         matches!(
             info.ty,
+            FieldType::Text if info.max_length > 4096
+        ) || matches!(
+            info.ty,
             FieldType::TextList
                 | FieldType::EnumList(_)
                 | FieldType::RefList(_)

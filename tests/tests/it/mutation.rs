@@ -151,6 +151,42 @@ async fn a_mutation_sent_twice_is_done_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_replayed_mutation_says_so_and_shows_what_is_there_now() {
+    on_both(async |spil| {
+        let client = spil.client();
+        let query = "mutation($input: CreateRoleInput!) { createRole(input: $input) { role { id version } warnings { path } userErrors { code } } }";
+        let input = json!({"input": {"clientMutationId": "r", "key": "R1", "name": "Role"}});
+        let first = client.ask(query, input.clone()).await;
+        assert_eq!(first["createRole"]["warnings"], json!([]));
+        let id = first["createRole"]["role"]["id"].clone();
+        client.ask("mutation($id: ID!) { retireRole(input: {id: $id}) { stale } }", json!({"id": id})).await;
+        let again = client.ask(query, input).await;
+        assert_eq!(again["createRole"]["role"], json!(null), "it was retired since");
+        assert_eq!(again["createRole"]["warnings"], json!([{"path": ["input", "clientMutationId"]}]));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_new_refers_to_what_is_retired_in_another_owner() {
+    on_both(async |spil| {
+        let client = spil.client();
+        let capability = create(&client, json!({"name": "short-lived"})).await;
+        let data = client.ask("mutation { createInitiative(input: {name: \"i\"}) { initiative { id } } }", json!({})).await;
+        let initiative = data["createInitiative"]["initiative"]["id"].clone();
+        let query = "mutation($input: CreateCapabilityChangeInput!) { createCapabilityChange(input: $input) { capabilityChange { id } userErrors { code path } } }";
+        let input = json!({"input": {"initiativeId": initiative, "capabilityId": capability}});
+        client.ask("mutation($id: ID!) { retireCapability(input: {id: $id}) { stale } }", json!({"id": capability})).await;
+        let refused = client.ask(query, input).await;
+        assert_eq!(
+            refused["createCapabilityChange"],
+            json!({"capabilityChange": null, "userErrors": [{"code": "NOT_FOUND", "path": ["input", "capabilityId"]}]})
+        );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn rules_of_the_domain_hold() {
     on_both(async |spil| {
         let client = spil.client();

@@ -6,20 +6,26 @@ use std::{
 };
 
 use spil_proto::{
-    changefeed::v1::{Cursor, KindDigest, Revision, SnapshotRequest, WatchRequest},
+    changefeed::v1::{Cursor, Revision, SnapshotRequest, WatchRequest},
     model::Kind,
     owner::OwnerClient,
 };
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::{
+    sync::{Semaphore, mpsc, oneshot},
+    task::{JoinError, JoinSet},
+};
 use tonic::{Code, Status as GrpcStatus};
 
 use super::{FeedToken, FeedTokenError, backoff::Backoff, publisher::Event};
-use crate::live::{Live, Published, Status};
+use crate::live::{Live, Status};
 
 /// How long a stream may be silent. An owner says something every second when nothing happens.
 const SILENCE: Duration = Duration::from_secs(15);
 /// How often the checksums of the owner are compared with those of the graph.
 const COMPARE_EVERY: Duration = Duration::from_secs(15 * 60);
+
+/// How long an owner may take to sum up its tables.
+const COMPARE_LIMIT: Duration = Duration::from_secs(5 * 60);
 
 /// Why a follower has to start again.
 #[derive(Debug, thiserror::Error)]
@@ -105,7 +111,8 @@ impl Follower {
         let refill = Arc::clone(&self.refill);
         let _permit = refill.acquire().await.map_err(|_| Interrupted::Ended)?;
         let token = self.token.feed_token()?;
-        let mut stream = self.client.snapshot(&token, SnapshotRequest { kinds: Vec::new() }).await?;
+        let opening = self.client.snapshot(&token, SnapshotRequest { kinds: Vec::new() });
+        let mut stream = tokio::time::timeout(SILENCE, opening).await.map_err(|_| Interrupted::Silent)??;
         self.send(Event::RefillBegun(owner)).await?;
         let mut cursor = None;
         loop {
@@ -142,22 +149,31 @@ impl Follower {
     /// Reads changes, until something interrupts it.
     async fn watch(&mut self, after: Cursor) -> Result<std::convert::Infallible, Interrupted> {
         let token = self.token.feed_token()?;
-        let mut stream = self.client.watch(&token, WatchRequest { after: Some(after.clone()) }).await?;
+        let opening = self.client.watch(&token, WatchRequest { after: Some(after.clone()) });
+        let mut stream = tokio::time::timeout(SILENCE, opening).await.map_err(|_| Interrupted::Silent)??;
         let mut at = after;
         let mut compare = tokio::time::interval_at(tokio::time::Instant::now() + COMPARE_EVERY, COMPARE_EVERY);
         compare.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        // Beside the stream, so that changes are read while the owner counts; ended with it.
+        let mut comparison = JoinSet::new();
         loop {
             let message = tokio::select! {
                 message = tokio::time::timeout(SILENCE, stream.message()) => message.map_err(|_| Interrupted::Silent)??,
-                _ = compare.tick() => {
-                    self.compare(&token).await?;
+                Some(found) = comparison.join_next() => {
+                    self.judge(found)?;
+                    continue;
+                }
+                _ = compare.tick(), if comparison.is_empty() => {
+                    let token = self.token.feed_token()?;
+                    comparison.spawn(differing(self.client.clone(), token, Arc::clone(&self.live)));
                     continue;
                 }
             };
             let message = message.ok_or(Interrupted::CutOff)?;
-            if let Some(last) = message.revisions.last().map(|revision| revision.revision) {
+            if let Some(last) = message.revisions.last() {
                 check_order(at.revision, &message.revisions)?;
-                at.revision = last;
+                at.revision = last.revision;
+                at.mark = last.mark;
                 self.send(Event::Changed(self.client.owner(), at.clone(), message.revisions)).await?;
                 self.cursor = Some(at.clone());
             }
@@ -166,25 +182,24 @@ impl Follower {
         }
     }
 
-    /// Compares the checksums, where the owner stands at the very revision that the graph shows; under a stream of
-    /// writes that does not happen, and the next time will do.
-    async fn compare(&mut self, token: &str) -> Result<(), Interrupted> {
-        let digest = self.client.digest(token).await?;
-        let published = self.live.load();
-        if published.owner(self.client.owner()).cursor != digest.cursor {
-            return Ok(());
-        }
-        // A second for millions of records: not on a thread that others wait for.
-        let differing = tokio::task::spawn_blocking(move || differing(&published, &digest.kinds))
-            .await
-            .map_err(|_| Interrupted::Ended)?;
-        match differing {
-            None => Ok(()),
-            Some(kind) => {
+    /// What a comparison of checksums means. One that could not be made means nothing; the next will do.
+    fn judge(&self, found: Result<Result<Option<Kind>, GrpcStatus>, JoinError>) -> Result<(), Interrupted> {
+        match found {
+            Ok(Ok(None)) => Ok(()),
+            Ok(Ok(Some(kind))) => {
                 tracing::error!(kind = kind.info().name, "the graph differs from its owner");
                 self.status.update(|status| status.digest_mismatches += 1);
                 Err(Interrupted::Digest { kind })
             }
+            Ok(Err(status)) => {
+                tracing::warn!(
+                    owner = self.client.owner().name(),
+                    reason = status.message(),
+                    "checksums were not compared"
+                );
+                Ok(())
+            }
+            Err(_) => Ok(()),
         }
     }
 
@@ -202,13 +217,24 @@ impl Follower {
     }
 }
 
-/// The first kind whose checksum is not the owner's.
-fn differing(published: &Published, theirs: &[KindDigest]) -> Option<Kind> {
-    theirs.iter().find_map(|theirs| {
-        let kind = Kind::from_number(theirs.kind)?;
-        let (count, checksum) = published.graph.digest(kind);
-        ((count, checksum.to_be_bytes().as_slice()) != (theirs.count, theirs.checksum.as_slice())).then_some(kind)
-    })
+/// The first kind whose checksum is not the owner's, where the owner stands at the very revision that the graph shows; under a
+/// stream of writes it does not, and the next time will do.
+async fn differing(mut client: OwnerClient, token: String, live: Arc<Live>) -> Result<Option<Kind>, GrpcStatus> {
+    let asked = tokio::time::timeout(COMPARE_LIMIT, client.digest(&token)).await;
+    let digest = asked.map_err(|_| GrpcStatus::deadline_exceeded("the owner took too long"))??;
+    let published = live.load();
+    if published.owner(client.owner()).cursor != digest.cursor {
+        return Ok(None);
+    }
+    let compared = move || {
+        digest.kinds.iter().find_map(|theirs| {
+            let kind = Kind::from_number(theirs.kind)?;
+            let (count, checksum) = published.graph.digest(kind);
+            ((count, checksum.to_be_bytes().as_slice()) != (theirs.count, theirs.checksum.as_slice())).then_some(kind)
+        })
+    };
+    // A second for millions of records: not on a thread that others wait for.
+    tokio::task::spawn_blocking(compared).await.map_err(|_| GrpcStatus::cancelled("the process stops"))
 }
 
 /// Each revision must be the one after the one before; else something was lost on the way.

@@ -55,13 +55,41 @@ pub(super) struct List {
 /// # Errors
 /// If a value can not be used; the path of the error leads to the field, then to the argument.
 pub(super) fn bind(plan: &Plan, variables: &JsonMap) -> Result<Vec<Bound>, GraphqlError> {
-    plan.slots
-        .iter()
-        .map(|slot| {
-            let arguments = Arguments { values: values(slot, variables), slot };
-            arguments.read()
-        })
-        .collect()
+    let mut allowance = Allowance { left: MAX_INPUT };
+    plan.slots.iter().map(|slot| Arguments { values: values(slot, variables, &mut allowance)?, slot }.read()).collect()
+}
+
+/// How much input one request may put into its arguments: values, and every 64 bytes of text. A variable that is used many times
+/// counts each time, since each use makes a filter or an input of its own.
+const MAX_INPUT: usize = 100_000;
+
+/// What is left of [`MAX_INPUT`].
+struct Allowance {
+    left: usize,
+}
+
+impl Allowance {
+    fn take(&mut self, amount: usize) -> Result<(), GraphqlError> {
+        self.left = self.left.checked_sub(amount).ok_or_else(|| {
+            GraphqlError::new(Code::TooLarge, format!("the arguments of the request hold more than {MAX_INPUT} values"))
+        })?;
+        Ok(())
+    }
+
+    fn take_json(&mut self, value: &JsonValue) -> Result<(), GraphqlError> {
+        match value {
+            JsonValue::String(text) => self.take(1 + text.as_str().len() / 64),
+            JsonValue::Array(items) => {
+                self.take(1)?;
+                items.iter().try_for_each(|item| self.take_json(item))
+            }
+            JsonValue::Object(fields) => {
+                self.take(1)?;
+                fields.iter().try_for_each(|(_, value)| self.take_json(value))
+            }
+            _ => self.take(1),
+        }
+    }
 }
 
 /// What was wrong with a value, and where in the argument.
@@ -186,7 +214,7 @@ impl Arguments<'_> {
         if items.len() > MAX_ORDERS {
             return Err(Fault::new(format!("at most {MAX_ORDERS} fields to order by")));
         }
-        items
+        let orders: Vec<Order> = items
             .iter()
             .map(|item| {
                 let part = |name: &str| item.get(name).and_then(JsonValue::as_str);
@@ -195,7 +223,12 @@ impl Arguments<'_> {
                     .ok_or_else(|| Fault::new("no field to order by"))?;
                 Ok(Order { field: field.index, descending: part("direction") == Some("DESC") })
             })
-            .collect()
+            .collect::<Result<_, Fault>>()?;
+        let twice = orders
+            .iter()
+            .enumerate()
+            .any(|(at, order)| orders[..at].iter().any(|earlier| earlier.field == order.field));
+        if twice { Err(Fault::new("a field to order by is given twice")) } else { Ok(orders) }
     }
 
     fn mutation(&self, kind: Kind, verb: Verb) -> Result<Write, Fault> {
@@ -209,11 +242,14 @@ impl Arguments<'_> {
 const MAX_ORDERS: usize = 8;
 
 /// The arguments of a slot as JSON, with the variables put in. An argument whose variable has no value is left out.
-fn values(slot: &Slot, variables: &JsonMap) -> JsonMap {
-    slot.arguments
-        .iter()
-        .filter_map(|argument| Some((byte_string(&argument.name), json(&argument.value, variables)?)))
-        .collect()
+fn values(slot: &Slot, variables: &JsonMap, allowance: &mut Allowance) -> Result<JsonMap, GraphqlError> {
+    let mut values = JsonMap::new();
+    for argument in &slot.arguments {
+        if let Some(value) = json(&argument.value, variables, allowance)? {
+            values.insert(byte_string(&argument.name), value);
+        }
+    }
+    Ok(values)
 }
 
 fn byte_string(name: &Name) -> ByteString {
@@ -221,24 +257,39 @@ fn byte_string(name: &Name) -> ByteString {
 }
 
 /// A value of the document as JSON; `None` if it is a variable without a value.
-fn json(value: &Ast, variables: &JsonMap) -> Option<JsonValue> {
-    Some(match value {
-        Ast::Null => JsonValue::Null,
+fn json(value: &Ast, variables: &JsonMap, allowance: &mut Allowance) -> Result<Option<JsonValue>, GraphqlError> {
+    if let Ast::Variable(name) = value {
+        let Some(value) = variables.get(name.as_str()) else { return Ok(None) };
+        allowance.take_json(value)?;
+        return Ok(Some(value.clone()));
+    }
+    allowance.take(1)?;
+    Ok(Some(match value {
+        Ast::Null | Ast::Variable(_) => JsonValue::Null,
         Ast::Enum(name) => JsonValue::String(byte_string(name)),
-        Ast::Variable(name) => variables.get(name.as_str())?.clone(),
-        Ast::String(text) => JsonValue::String(text.clone().into()),
+        Ast::String(text) => {
+            allowance.take(text.len() / 64)?;
+            JsonValue::String(text.clone().into())
+        }
         Ast::Int(number) => {
             number.try_to_i32().map_or_else(|_| float(number.as_str()), |number| JsonValue::from(i64::from(number)))
         }
         Ast::Float(number) => float(number.as_str()),
         Ast::Boolean(value) => JsonValue::Bool(*value),
         Ast::List(items) => {
-            JsonValue::Array(items.iter().map(|item| json(item, variables).unwrap_or(JsonValue::Null)).collect())
+            let item = |item| Ok(json(item, variables, allowance)?.unwrap_or(JsonValue::Null));
+            JsonValue::Array(items.iter().map(|node| node.as_ref()).map(item).collect::<Result<_, GraphqlError>>()?)
         }
-        Ast::Object(fields) => JsonValue::Object(
-            fields.iter().filter_map(|(name, value)| Some((byte_string(name), json(value, variables)?))).collect(),
-        ),
-    })
+        Ast::Object(fields) => {
+            let mut object = JsonMap::new();
+            for (name, value) in fields {
+                if let Some(value) = json(value, variables, allowance)? {
+                    object.insert(byte_string(name), value);
+                }
+            }
+            JsonValue::Object(object)
+        }
+    }))
 }
 
 fn float(text: &str) -> JsonValue {

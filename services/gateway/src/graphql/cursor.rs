@@ -8,8 +8,8 @@ use spil_graph::{Order, Position};
 use spil_proto::model::{FieldType, Kind, Value};
 use uuid::Uuid;
 
-/// The longest cursor that is looked at: room for a few texts of the longest kind.
-const MAX_CURSOR_BYTES: usize = 64 << 10;
+/// The longest cursor that is looked at: room for eight of the longest texts that can be ordered by, each character escaped.
+const MAX_CURSOR_BYTES: usize = 512 << 10;
 
 /// Writes a place as text, without quotes. The text holds no character that JSON escapes.
 pub(crate) fn encode(position: &Position, order: &[Order]) -> String {
@@ -104,6 +104,18 @@ mod tests {
         assert_eq!((read.id, read.values), (position.id, position.values));
         assert!(decode(&text, kind, &order[..2]).is_none());
         assert!(decode(&text, kind, &[]).is_none());
+        let order: Vec<_> = kind
+            .info()
+            .fields()
+            .filter(|field| super::super::schema::is_orderable(field))
+            .take(8)
+            .map(|field| Order { field: field.index, descending: false })
+            .collect();
+        let longest = Position {
+            values: order.iter().map(|_| Value::Text("\u{1}".repeat(4096).into())).collect(),
+            id: Uuid::from_u128(9),
+        };
+        assert!(encode(&longest, &order).len() <= MAX_CURSOR_BYTES, "no cursor is given out that is not taken back");
         let plain = encode(&Position { values: Vec::new(), id: Uuid::from_u128(9) }, &[]);
         assert_eq!(decode(&plain, kind, &[]).map(|position| position.id), Some(Uuid::from_u128(9)));
         for nonsense in ["", "é", "AAAA", "WyJ4Il0"] {

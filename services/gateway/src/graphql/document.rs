@@ -28,6 +28,7 @@ const MAX_PROBLEMS: usize = 20;
 
 /// A valid document.
 pub(super) struct Prepared {
+    text: Box<str>,
     pub(super) document: Valid<ExecutableDocument>,
     /// Per operation, the variables that decide which fields are asked for (`@skip`, `@include`).
     deciding: Vec<(Option<Name>, Vec<Name>)>,
@@ -78,7 +79,10 @@ impl Documents {
             )]);
         }
         let hash = xxh3_128(text.as_bytes());
-        if let Some(found) = lock(&self.prepared).get(&hash) {
+        // The text is compared too: a hash that is not secret can be met on purpose.
+        if let Some(found) = lock(&self.prepared).get(&hash)
+            && *found.text == *text
+        {
             return Ok((hash, Arc::clone(found)));
         }
         let prepared = Arc::new(self.parse(text)?);
@@ -105,7 +109,7 @@ impl Documents {
                 (operation.name.clone(), variables)
             })
             .collect();
-        Ok(Prepared { document, deciding })
+        Ok(Prepared { text: text.into(), document, deciding })
     }
 
     /// How to run an operation of a document.

@@ -18,6 +18,9 @@ use super::{
 use crate::live::Published;
 pub(super) use text::string;
 
+/// The most bytes of an answer.
+const MAX_ANSWER_BYTES: usize = 64 << 20;
+
 /// Writes one answer.
 pub(super) struct Writer<'a> {
     pub(super) graph: &'a Graph,
@@ -70,6 +73,18 @@ impl<'a> Writer<'a> {
     /// What was written so far, to be gone on with.
     pub(super) fn out_mut(&mut self) -> &mut Vec<u8> {
         &mut self.out
+    }
+
+    /// Writes a text; a long one costs more than a short one.
+    pub(super) fn text(&mut self, text: &str) -> Result<(), Halt> {
+        self.budget.spend(text.len() as u64 / 64)?;
+        string(text, &mut self.out);
+        Ok(())
+    }
+
+    /// How much work may still be done.
+    pub(super) fn left(&self) -> u64 {
+        self.budget.left()
     }
 
     /// What was written.
@@ -148,6 +163,9 @@ impl<'a> Writer<'a> {
         self.budget.spend(items.len() as u64)?;
         let mut separator = b'{';
         for item in items {
+            if self.out.len() > MAX_ANSWER_BYTES {
+                return Err(Halt::TooCostly);
+            }
             self.out.push(separator);
             separator = b',';
             self.raw(&item.key);

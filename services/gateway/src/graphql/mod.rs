@@ -20,9 +20,7 @@ use std::{
     time::Duration,
 };
 
-use apollo_compiler::{
-    executable::Operation, introspection, request::coerce_variable_values, response::JsonMap, validation::Valid,
-};
+use apollo_compiler::{introspection, request::coerce_variable_values, response::JsonMap, validation::Valid};
 use serde::Deserialize;
 use serde_json::json;
 use spil_auth::{Caller, Permission};
@@ -110,14 +108,14 @@ pub struct Engine {
     clients: [OwnerClient; 3],
     limits: Limits,
     /// How many costly queries run at once.
-    heavy: Semaphore,
+    heavy: Arc<Semaphore>,
 }
 
 impl Engine {
     /// An engine over a live graph, which sends mutations to the owners, given in the order of [`Owner::ALL`].
     pub fn new(schema: &'static SpilSchema, live: Arc<Live>, clients: [OwnerClient; 3], limits: Limits) -> Self {
         let documents = Documents::new(schema, limits.clone(), DOCUMENTS);
-        let heavy = Semaphore::new(thread::available_parallelism().map_or(2, NonZeroUsize::get));
+        let heavy = Arc::new(Semaphore::new(thread::available_parallelism().map_or(2, NonZeroUsize::get)));
         Self { schema, documents, live, clients, limits, heavy }
     }
 
@@ -159,9 +157,9 @@ impl Engine {
         let wanted = request.extensions.and_then(|extensions| extensions.consistency);
         let published = self.fresh(wanted.as_deref()).await.map_err(one)?;
         match &plan.root {
-            Root::Query(items) => {
-                let introspected = self.introspect(items, &prepared, operation, &variables).map_err(one)?;
-                self.query(published, &plan, bound, introspected).await
+            Root::Query(_) => {
+                let run = QueryRun { schema: self.schema, prepared, variables, published, plan, bound };
+                self.query(run, request.operation_name).await
             }
             Root::Mutation(items) => Ok(self.mutate(caller, token, items, &bound, published).await),
         }
@@ -213,55 +211,35 @@ impl Engine {
         })
     }
 
-    fn introspect(
-        &self,
-        items: &[Item<QueryField>],
-        prepared: &Prepared,
-        operation: &Operation,
-        variables: &Valid<JsonMap>,
-    ) -> Result<Option<JsonMap>, GraphqlError> {
-        if !items.iter().any(|item| matches!(item.what, QueryField::Introspection)) {
-            return Ok(None);
-        }
-        introspection::check_max_depth(&prepared.document, operation)
-            .map_err(|error| GraphqlError::new(Code::TooDeep, error.message().to_string()))?;
-        introspection::partial_execute(
-            &self.schema.schema,
-            &self.schema.implementers,
-            &prepared.document,
-            operation,
-            variables,
-        )
-        .map(|response| response.data)
-        .map_err(|error| GraphqlError::new(Code::ValidationFailed, error.message().to_string()))
-    }
-
     /// Runs a query: on this thread if it is little work, as most are, and else on one of a few that nobody else waits for.
-    async fn query(
-        &self,
-        published: Arc<Published>,
-        plan: &Arc<Plan>,
-        bound: Vec<Bound>,
-        introspected: Option<JsonMap>,
-    ) -> Result<Response, Vec<GraphqlError>> {
+    async fn query(&self, run: QueryRun, operation: Option<String>) -> Result<Response, Vec<GraphqlError>> {
         let cost = self.limits.cost;
-        if !plan.is_heavy.load(Ordering::Relaxed) {
-            match answer(&published, plan, &bound, introspected.as_ref(), cost.min(LIGHT_COST)) {
-                Err(Halt::TooCostly) if cost > LIGHT_COST => plan.is_heavy.store(true, Ordering::Relaxed),
-                result => return Ok(finish(result)),
+        if !run.plan.is_heavy.load(Ordering::Relaxed) {
+            match run.answer(None, cost.min(LIGHT_COST)) {
+                Err(Halt::TooCostly) if cost > LIGHT_COST => run.plan.is_heavy.store(true, Ordering::Relaxed),
+                result => return Ok(finish(result.map(|(body, _)| body))),
             }
         }
         let overloaded =
             || vec![GraphqlError::new(Code::Overloaded, "too many costly requests are under way; try again later")];
-        let _permit = tokio::time::timeout(HEAVY_WAIT, self.heavy.acquire())
+        let permit = tokio::time::timeout(HEAVY_WAIT, Arc::clone(&self.heavy).acquire_owned())
             .await
             .ok()
             .and_then(Result::ok)
             .ok_or_else(overloaded)?;
-        let plan = Arc::clone(plan);
-        let result =
-            tokio::task::spawn_blocking(move || answer(&published, &plan, &bound, introspected.as_ref(), cost)).await;
-        result.map(finish).map_err(|_| vec![GraphqlError::new(Code::Internal, "the answer could not be written")])
+        let result = tokio::task::spawn_blocking(move || {
+            // Held until the work is done, also for somebody who has hung up.
+            let _permit = permit;
+            let introspected = run.introspect(operation.as_deref())?;
+            let result = run.answer(introspected.as_ref(), cost);
+            // With other variables the same document may be little work; it is not held against it for ever.
+            if introspected.is_none() && result.as_ref().is_ok_and(|(_, left)| cost - left < LIGHT_COST) {
+                run.plan.is_heavy.store(run.plan.is_always_heavy(), Ordering::Relaxed);
+            }
+            Ok(finish(result.map(|(body, _)| body)))
+        })
+        .await;
+        result.unwrap_or_else(|_| Err(vec![GraphqlError::new(Code::Internal, "the answer could not be written")]))
     }
 
     async fn mutate(
@@ -274,12 +252,13 @@ impl Engine {
     ) -> Response {
         let mut out = b"{\"data\":{".to_vec();
         let mut errors = Vec::new();
+        let mut left = self.limits.cost;
         for (at, item) in items.iter().enumerate() {
             if at > 0 {
                 out.push(b',');
             }
             out.extend_from_slice(item.key.as_bytes());
-            match self.mutate_one(caller, token, &item.what, bound).await {
+            match self.mutate_one(caller, token, &item.what, bound, &mut left).await {
                 Ok((json, latest)) => {
                     out.extend_from_slice(&json);
                     published = latest.unwrap_or(published);
@@ -305,6 +284,7 @@ impl Engine {
         token: &str,
         field: &MutationField,
         bound: &[Bound],
+        left: &mut u64,
     ) -> Result<(Vec<u8>, Option<Arc<Published>>), GraphqlError> {
         let (slot, kind, verb, payload) = match field {
             MutationField::TypeName => return Ok((b"\"Mutation\"".to_vec(), None)),
@@ -316,30 +296,62 @@ impl Engine {
             return Err(GraphqlError::new(Code::Internal, "the mutation could not be sent"));
         };
         let done = mutation::run(&self.live, &mut client.clone(), caller, token, (kind, verb), write).await?;
-        let mut writer = Writer::over(done.graph(), &done.published, bound, self.limits.cost);
+        let mut writer = Writer::over(done.graph(), &done.published, bound, *left);
         writer.payload(payload, write, &done).map_err(|halt| {
             let mut error = GraphqlError::from(halt);
             error.message = format!("the mutation was done, but its answer was not written: {}", error.message);
             error
         })?;
+        *left = writer.left();
         Ok((writer.into_bytes(), Some(done.published)))
     }
 }
 
-/// Writes the answer to a query.
-fn answer(
-    published: &Published,
-    plan: &Plan,
-    bound: &[Bound],
-    introspected: Option<&JsonMap>,
-    cost: u64,
-) -> Result<Vec<u8>, Halt> {
-    let Root::Query(items) = &plan.root else { return Err(Halt::Mismatch) };
-    let mut writer = Writer::new(published, bound, cost);
-    writer.raw("{\"data\":");
-    writer.query(items, introspected)?;
-    end(writer.out_mut(), published);
-    Ok(writer.into_bytes())
+/// A query with all that it takes to run it.
+struct QueryRun {
+    schema: &'static SpilSchema,
+    prepared: Arc<Prepared>,
+    variables: Valid<JsonMap>,
+    published: Arc<Published>,
+    plan: Arc<Plan>,
+    bound: Vec<Bound>,
+}
+
+impl QueryRun {
+    /// Writes the answer, and says how much more work it might have been.
+    fn answer(&self, introspected: Option<&JsonMap>, cost: u64) -> Result<(Vec<u8>, u64), Halt> {
+        let Root::Query(items) = &self.plan.root else { return Err(Halt::Mismatch) };
+        let mut writer = Writer::new(&self.published, &self.bound, cost);
+        writer.raw("{\"data\":");
+        writer.query(items, introspected)?;
+        end(writer.out_mut(), &self.published);
+        let left = writer.left();
+        Ok((writer.into_bytes(), left))
+    }
+
+    /// What is asked of the schema itself, if anything is.
+    fn introspect(&self, operation: Option<&str>) -> Result<Option<JsonMap>, Vec<GraphqlError>> {
+        if self.plan.introspections() == 0 {
+            return Ok(None);
+        }
+        let failed = |code: Code, message: String| vec![GraphqlError::new(code, message)];
+        let document = &self.prepared.document;
+        let operation = document
+            .operations
+            .get(operation)
+            .map_err(|error| failed(Code::ValidationFailed, error.message().to_string()))?;
+        introspection::check_max_depth(document, operation)
+            .map_err(|error| failed(Code::TooDeep, error.message().to_string()))?;
+        introspection::partial_execute(
+            &self.schema.schema,
+            &self.schema.implementers,
+            document,
+            operation,
+            &self.variables,
+        )
+        .map(|response| response.data)
+        .map_err(|error| failed(Code::ValidationFailed, error.message().to_string()))
+    }
 }
 
 fn finish(result: Result<Vec<u8>, Halt>) -> Response {

@@ -9,7 +9,7 @@ use spil_proto::{
         Action, ApplyRequest, ApplyResponse, Command, Cursor, ItemResult, Outcome, Problem, ProblemCode, Record,
         Target, target,
     },
-    model::{Kind, field},
+    model::{FieldType, Kind, Value, field},
     owner::OwnerClient,
 };
 use tonic::{Code as GrpcCode, Status};
@@ -19,7 +19,7 @@ use xxhash_rust::xxh3::xxh3_128;
 use super::{
     bind::Write,
     error::{Code, GraphqlError},
-    execute::{Halt, Writer, string},
+    execute::{Halt, Writer},
     plan::{ErrorField, Item, PayloadField, Place, Verb},
 };
 use crate::live::{Live, Published};
@@ -70,6 +70,10 @@ pub(super) async fn run(
             path: path.clone(),
         });
         return Ok(Done { errors: errors.collect(), ..Done::nothing(live, kind) });
+    }
+    let absent = absent_references(live, kind, write).await;
+    if !absent.is_empty() {
+        return Ok(Done { errors: absent, ..Done::nothing(live, kind) });
     }
     let request = ApplyRequest {
         idempotency_key: idempotency_key(caller, kind, verb, write),
@@ -123,7 +127,16 @@ async fn done(
         Outcome::Created | Outcome::Updated | Outcome::Unchanged | Outcome::Retired => {
             done.id = Uuid::from_slice(&item.id).ok();
             let cursor = answer.cursor.clone().unwrap_or_default();
-            done.show(live, client, &cursor, item.record).await;
+            let record = if answer.replayed {
+                // What the record was then is not what it is now: only the graph says that.
+                let message =
+                    "this mutation was done before; nothing was written now, and the record is given as it is now";
+                done.warnings.push((message.to_owned(), vec!["input".to_owned(), "clientMutationId".to_owned()]));
+                None
+            } else {
+                item.record
+            };
+            done.show(live, client, &cursor, record).await;
         }
         Outcome::Unspecified => return Err(GraphqlError::new(Code::Internal, "the owner gave no outcome")),
     }
@@ -190,7 +203,7 @@ impl Writer<'_> {
                     this.raw(&format!("\"{prefix}{name}Payload\""));
                 }
                 PayloadField::ClientMutationId => match &write.client_mutation_id {
-                    Some(id) => this.text(id),
+                    Some(id) => this.text(id)?,
                     None => this.raw("null"),
                 },
                 PayloadField::Record(items) => {
@@ -245,25 +258,54 @@ impl Writer<'_> {
         conflict: Option<(u64, &[&str])>,
     ) -> Result<(), Halt> {
         match field {
-            ErrorField::TypeName(name) => self.text(name),
-            ErrorField::Code => self.text(code),
-            ErrorField::Message => self.text(message),
-            ErrorField::Path => self.array(path, |this, part| {
-                this.text(part);
-                Ok(())
-            })?,
+            ErrorField::TypeName(name) => self.text(name)?,
+            ErrorField::Code => self.text(code)?,
+            ErrorField::Message => self.text(message)?,
+            ErrorField::Path => self.array(path, |this, part| this.text(part))?,
             ErrorField::CurrentVersion => self.raw(&conflict.map_or(0, |(version, _)| version).to_string()),
-            ErrorField::Fields => self.array(conflict.map_or(&[], |(_, fields)| fields), |this, name| {
-                this.text(name);
-                Ok(())
-            })?,
+            ErrorField::Fields => {
+                self.array(conflict.map_or(&[], |(_, fields)| fields), |this, name| this.text(name))?
+            }
         }
         Ok(())
     }
+}
 
-    fn text(&mut self, text: &str) {
-        string(text, &mut self.out);
+/// References to records of other owners that are not there. An owner looks at its own records only; whether the others are
+/// there, the graph knows, if not at once then soon.
+async fn absent_references(live: &Live, kind: Kind, write: &Write) -> Vec<UserError> {
+    let owner = kind.info().owner;
+    let foreign: Vec<(&str, Kind, Uuid)> = write
+        .values
+        .iter()
+        .flat_map(|(info, value)| {
+            let ids = match (info.ty, value) {
+                (FieldType::Ref(to), Value::Id(id)) => vec![(info.name, to, *id)],
+                (FieldType::RefList(to), Value::Ids(ids)) => ids.iter().map(|id| (info.name, to, *id)).collect(),
+                _ => Vec::new(),
+            };
+            ids.into_iter().filter(|(_, to, _)| to.info().owner != owner)
+        })
+        .collect();
+    let is_there =
+        |published: &Published, (_, to, id): &(&str, Kind, Uuid)| published.graph.table(*to).row_of(*id).is_some();
+    if live
+        .wait_for(READ_YOUR_WRITES, |published| foreign.iter().all(|reference| is_there(published, reference)))
+        .await
+        .is_some()
+    {
+        return Vec::new();
     }
+    let published = live.load();
+    foreign
+        .iter()
+        .filter(|reference| !is_there(&published, reference))
+        .map(|(name, to, _)| UserError::Input {
+            code: "NOT_FOUND",
+            message: format!("`{name}` refers to a record of the kind {} that is not there", to.info().name),
+            path: vec!["input".to_owned(), (*name).to_owned()],
+        })
+        .collect()
 }
 
 /// Sends a batch; again, with the same key, when the owner can not be reached: what was done is not done twice.

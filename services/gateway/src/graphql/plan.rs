@@ -6,7 +6,10 @@
 mod collect;
 mod object;
 
-use std::{collections::HashMap, sync::atomic::AtomicBool};
+use std::{
+    collections::HashMap,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use apollo_compiler::{
     ExecutableDocument, Node,
@@ -31,6 +34,23 @@ pub(super) struct Plan {
     pub(super) slots: Vec<Slot>,
     /// Whether it was found to be too much work for a thread that answers others too.
     pub(super) is_heavy: AtomicBool,
+}
+
+/// The most questions about the schema in one request; the answer to one may be half a megabyte.
+const MAX_INTROSPECTIONS: usize = 4;
+
+impl Plan {
+    /// How often the schema itself is asked.
+    pub(super) fn introspections(&self) -> usize {
+        let Root::Query(items) = &self.root else { return 0 };
+        items.iter().filter(|item| matches!(item.what, QueryField::Introspection)).count()
+    }
+
+    /// Whether it is known without trying to be much work: the schema is large, and checksums go over every record.
+    pub(super) fn is_always_heavy(&self) -> bool {
+        let Root::Query(items) = &self.root else { return false };
+        items.iter().any(|item| matches!(item.what, QueryField::Introspection | QueryField::Snapshot(_)))
+    }
 }
 
 /// The top of an operation.
@@ -239,8 +259,13 @@ pub(super) fn compile(
             return Err(GraphqlError::new(Code::ValidationFailed, "there are no subscriptions"));
         }
     };
-    // The checksums go over every record.
-    let is_heavy =
-        matches!(&root, Root::Query(items) if items.iter().any(|item| matches!(item.what, QueryField::Snapshot(_))));
-    Ok(Plan { root, slots: compiler.into_slots(), is_heavy: AtomicBool::new(is_heavy) })
+    let plan = Plan { root, slots: compiler.into_slots(), is_heavy: AtomicBool::new(false) };
+    if plan.introspections() > MAX_INTROSPECTIONS {
+        return Err(GraphqlError::new(
+            Code::TooLarge,
+            format!("`__schema` and `__type` may be asked {MAX_INTROSPECTIONS} times in one request"),
+        ));
+    }
+    plan.is_heavy.store(plan.is_always_heavy(), Ordering::Relaxed);
+    Ok(plan)
 }

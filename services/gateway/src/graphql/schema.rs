@@ -55,16 +55,21 @@ pub(crate) fn order_field(info: &'static KindInfo, name: &str) -> Option<&'stati
     info.fields().find(|field| is_orderable(field) && order_field_name(field) == name)
 }
 
-/// Whether records can be put in order by a field: it has one value.
+/// The longest text, in bytes, that records can be put in order by: cursors hold it.
+const MAX_ORDERED_TEXT: usize = 4096;
+
+/// Whether records can be put in order by a field: it has one value, and no prose.
 pub(crate) fn is_orderable(field: &FieldInfo) -> bool {
-    !matches!(
-        field.ty,
-        FieldType::TextList
-            | FieldType::EnumList(_)
-            | FieldType::RefList(_)
-            | FieldType::ExternalIds
-            | FieldType::Translations
-    )
+    let is_prose = matches!(field.ty, FieldType::Text) && field.max_length > MAX_ORDERED_TEXT;
+    !is_prose
+        && !matches!(
+            field.ty,
+            FieldType::TextList
+                | FieldType::EnumList(_)
+                | FieldType::RefList(_)
+                | FieldType::ExternalIds
+                | FieldType::Translations
+        )
 }
 
 /// The whole schema as text.

@@ -91,7 +91,7 @@ fn engine(records: &[Record], limits: Limits) -> Engine {
     let live = Live::empty();
     let mut graph = live.load().graph.clone();
     records.iter().for_each(|record| graph.apply(record).expect("a record"));
-    let cursor = Cursor { store_id: vec![7; 16], epoch: 1, revision: 5 };
+    let cursor = Cursor { store_id: vec![7; 16], epoch: 1, revision: 5, mark: 5 };
     let owners = Owner::ALL.map(|owner| PublishedOwner { owner, cursor: Some(cursor.clone()), status: Arc::default() });
     live.publish(Published { graph, owners });
     let clients =

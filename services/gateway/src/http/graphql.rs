@@ -1,5 +1,7 @@
 //! GraphQL over HTTP.
 
+use std::time::Duration;
+
 use actix_web::{
     HttpRequest, HttpResponse,
     error::PayloadError,
@@ -23,6 +25,9 @@ const RESPONSE_JSON: &str = "application/graphql-response+json";
 /// The older media type, in which a request that is well-formed is answered with 200.
 const JSON: &str = "application/json";
 
+/// How long a client may take to send the body of a request.
+const BODY_LIMIT: Duration = Duration::from_secs(30);
+
 /// Answers a request sent by POST.
 pub(super) async fn post(http: HttpRequest, mut payload: Payload, state: web::Data<State>) -> HttpResponse {
     let Some(media) = accepted(&http) else { return not_acceptable() };
@@ -33,9 +38,10 @@ pub(super) async fn post(http: HttpRequest, mut payload: Payload, state: web::Da
     if !is_json(&http) {
         return plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, "a request by POST has the content type application/json");
     }
-    let body = match read(&mut payload).await {
+    let read = tokio::time::timeout(BODY_LIMIT, read(&mut payload)).await.unwrap_or(Err(StatusCode::REQUEST_TIMEOUT));
+    let body = match read {
         Ok(body) => body,
-        Err(status) => return plain(status, "the request is too large or was cut off"),
+        Err(status) => return plain(status, "the request is too large, too slow or was cut off"),
     };
     match serde_json::from_slice::<Request>(&body) {
         Ok(request) => {

@@ -159,6 +159,8 @@ impl Graph {
     pub fn select<'a>(&'a self, query: &Select<'a>, budget: &mut Budget) -> Result<Page, Exhausted> {
         let table = self.table(query.kind);
         let plan = query.filter.map(|filter| Plan::new(self, query.kind, filter)).transpose()?;
+        // A list below many records makes the plan many times.
+        budget.spend(plan.as_ref().map_or(0, Plan::size))?;
         let gathered: Vec<u32>;
         let mut whole = false;
         let rows = match query.source {

@@ -44,13 +44,10 @@ impl Writer<'_> {
                         .find(|item| item.language.eq_ignore_ascii_case(language))
                         .map(|item| item.name.as_str())
                 });
-                self.nullable(translated.or_else(|| table.text(row, field::NAME)), string);
+                self.nullable_text(translated.or_else(|| table.text(row, field::NAME)))?;
             }
-            RecordField::Text(index) => self.nullable(table.text(row, *index), string),
-            RecordField::Texts(index) => self.array(table.texts(row, *index), |this, text| {
-                string(text, &mut this.out);
-                Ok(())
-            })?,
+            RecordField::Text(index) => self.nullable_text(table.text(row, *index))?,
+            RecordField::Texts(index) => self.array(table.texts(row, *index), |this, text| this.text(text))?,
             RecordField::Bool(index) => match table.boolean(row, *index) {
                 Some(true) => self.raw("true"),
                 Some(false) => self.raw("false"),
@@ -111,9 +108,18 @@ impl Writer<'_> {
                 PairField::First => first,
                 PairField::Second => second,
             };
-            string(text, &mut this.out);
-            Ok(())
+            this.text(text)
         })
+    }
+
+    fn nullable_text(&mut self, text: Option<&str>) -> Result<(), Halt> {
+        match text {
+            Some(text) => self.text(text),
+            None => {
+                self.raw("null");
+                Ok(())
+            }
+        }
     }
 
     fn nullable<T>(&mut self, value: Option<T>, write: impl FnOnce(T, &mut Vec<u8>)) {

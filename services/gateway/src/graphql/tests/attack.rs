@@ -79,6 +79,49 @@ async fn a_query_that_turns_out_costly_is_answered_as_well() {
 }
 
 #[tokio::test]
+async fn a_large_variable_used_many_times_is_refused() {
+    let filter = json!({"or": vec![json!({"or": vec![json!({}); 500]}); 20]});
+    let aliases: String =
+        (0..200).map(|at| format!(" a{at}: workers(filter: $f, first: 0) {{ totalCount }}")).collect();
+    let query = format!("query($f: WorkerFilter) {{{aliases} }}");
+    assert_eq!(error(&query, json!({"f": filter})).await.0, "QUERY_TOO_LARGE");
+    assert_eq!(
+        error("{ a: capabilities(orderBy: [{field: NAME}, {field: NAME}]) { totalCount } }", json!({})).await.0,
+        "BAD_USER_INPUT"
+    );
+}
+
+#[tokio::test]
+async fn empty_filters_cost_too() {
+    let filter = json!({"and": vec![json!({"not": {}}); 900]});
+    let query = "query($f: SkillFilter) { skills(filter: $f) { totalCount } }";
+    let records: Vec<_> = (1..=100).map(|number| record(Kind::Skill, number, "skill", &[])).collect();
+    let ask = |cost: u64| {
+        let engine = engine(&records, Limits { cost, ..Limits::default() });
+        let filter = filter.clone();
+        async move { ask_with(&engine, query, json!({"f": filter})).await }
+    };
+    assert_eq!(ask(1_000).await["errors"][0]["extensions"]["code"], "QUERY_TOO_COSTLY");
+    assert_eq!(ask(100_000).await["data"]["skills"]["totalCount"], 0);
+}
+
+#[tokio::test]
+async fn long_texts_cost_more_than_short_ones() {
+    let prose = "x".repeat(64_000);
+    let records = [record(Kind::Skill, 1, "skill", &[("description", Value::Text(prose.into()))])];
+    let aliases: String = (0..100).map(|at| format!(" a{at}: description")).collect();
+    let query = format!("{{ skills {{ nodes {{{aliases} }} }} }}");
+    let answer = ask_with(&engine(&records, Limits { cost: 10_000, ..Limits::default() }), &query, json!({})).await;
+    assert_eq!(answer["errors"][0]["extensions"]["code"], "QUERY_TOO_COSTLY");
+}
+
+#[tokio::test]
+async fn the_schema_can_be_asked_a_few_times_only() {
+    let aliases: String = (0..5).map(|at| format!(" a{at}: __schema {{ description }}")).collect();
+    assert_eq!(error(&format!("{{{aliases} }}"), json!({})).await.0, "QUERY_TOO_LARGE");
+}
+
+#[tokio::test]
 async fn many_mutations_are_refused() {
     let mut query = String::from("mutation {");
     for at in 0..101 {

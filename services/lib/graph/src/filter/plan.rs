@@ -103,8 +103,21 @@ impl<'f> Plan<'f> {
         })
     }
 
+    /// How large the plan is; making it costs that much.
+    pub(crate) fn size(&self) -> u64 {
+        1 + match self {
+            Plan::All(plans) | Plan::Any(plans) => plans.iter().map(Plan::size).sum(),
+            Plan::Not(plan) => plan.size(),
+            Plan::Field { check, .. } => check.size(),
+            Plan::Related { plan, .. } => plan.as_ref().map_or(0, |plan| plan.size()),
+        }
+    }
+
     /// Whether a record passes. The record itself is paid for already; its tests are not.
     pub(crate) fn matches(&self, graph: &Graph, kind: Kind, row: Row, budget: &mut Budget) -> Result<bool, Exhausted> {
+        if !matches!(self, Plan::Field { .. }) {
+            budget.spend(1)?;
+        }
         match self {
             Plan::All(plans) => {
                 for plan in plans {
@@ -241,6 +254,14 @@ impl<'f> Check<'f> {
         Bound::new(ty, value).map_or(Check::Never, |bound| Check::Compare { bound, less, equal })
     }
 
+    /// How many values it compares with, beyond one.
+    fn size(&self) -> u64 {
+        match self {
+            Check::In(set) | Check::NotIn(set) => set.len() as u64,
+            _ => 0,
+        }
+    }
+
     /// What the test costs: one, and for a search in a text more for a longer one. A filter of many tests must not cost as
     /// little as one of a single test.
     fn cost(&self, table: &Table, row: Row, field: usize) -> u64 {
@@ -351,6 +372,18 @@ impl<'f> Set<'f> {
             Set::None | Set::Targets(_) => {}
         }
         set
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Set::None => 0,
+            Set::Integers(items) => items.len(),
+            Set::Floats(items) => items.len(),
+            Set::Decimals(items) => items.len(),
+            Set::Texts(items) => items.len(),
+            Set::Ids(items) => items.len(),
+            Set::Targets(items) => items.len(),
+        }
     }
 
     fn holds(&self, table: &Table, row: Row, field: usize) -> bool {
