@@ -46,6 +46,22 @@ async fn the_readme_is_true() {
     for (query, answer) in pairs {
         assert_eq!(client.ask(&query, json!({})).await, answer, "{query}");
     }
+    for code in spil_gateway::graphql::error::Code::ALL {
+        assert!(readme.contains(&format!("| `{}` |", code.name())), "{} is explained", code.name());
+    }
+    let limits = spil_gateway::graphql::limits::Limits::default();
+    let number = |number: usize| {
+        let digits = number.to_string();
+        if number < 1000 { digits } else { format!("{},{}", &digits[..digits.len() - 3], &digits[digits.len() - 3..]) }
+    };
+    for bound in [
+        format!("{} tokens", number(limits.tokens)),
+        format!("{} fields", number(limits.fields)),
+        format!("{} mutations", limits.mutations),
+        format!("{} levels", limits.depth),
+    ] {
+        assert!(readme.contains(&bound), "{bound}");
+    }
     import(&readme, folder.path(), &spil).await;
 }
 
