@@ -8,7 +8,8 @@ pub(crate) struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        // One row. Its lock puts the revisions into the order in which they are committed.
+        // One row. Its lock puts the revisions into the order in which they are committed. `mark` is that of the last
+        // revision, 0 before the first: a random number that tells it from one of the same number in another history.
         manager
             .create_table(
                 Table::create()
@@ -17,6 +18,7 @@ impl MigrationTrait for Migration {
                     .col(ColumnDef::new("store_id").uuid().not_null())
                     .col(ColumnDef::new("epoch").big_integer().not_null())
                     .col(ColumnDef::new("revision").big_integer().not_null())
+                    .col(ColumnDef::new("mark").big_integer().not_null())
                     .col(ColumnDef::new("trimmed_through").big_integer().not_null())
                     .to_owned(),
             )
@@ -29,8 +31,8 @@ impl MigrationTrait for Migration {
             .execute(
                 Query::insert()
                     .into_table("change_head")
-                    .columns(["id", "store_id", "epoch", "revision", "trimmed_through"])
-                    .values([1.into(), Expr::cust(store_id), 1.into(), 0.into(), 0.into()])
+                    .columns(["id", "store_id", "epoch", "revision", "mark", "trimmed_through"])
+                    .values([1.into(), Expr::cust(store_id), 1.into(), 0.into(), 0.into(), 0.into()])
                     .map_err(|error| DbErr::Migration(error.to_string()))?
                     .to_owned(),
             )
@@ -41,6 +43,7 @@ impl MigrationTrait for Migration {
                 Table::create()
                     .table("revision")
                     .col(ColumnDef::new("revision").big_integer().not_null().primary_key())
+                    .col(ColumnDef::new("mark").big_integer().not_null())
                     .col(ColumnDef::new("at").timestamp_with_time_zone().not_null())
                     .col(ColumnDef::new("actor").text().not_null())
                     .col(ColumnDef::new("source").text().not_null())

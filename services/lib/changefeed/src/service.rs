@@ -75,6 +75,6 @@ impl OwnerService {
             .into_iter()
             .map(|sum| KindDigest { kind: sum.kind as u32, count: sum.count, checksum: sum.sum.to_be_bytes().to_vec() })
             .collect();
-        Ok(DigestResponse { cursor: Some(head.cursor(head.revision)), kinds })
+        Ok(DigestResponse { cursor: Some(head.cursor()), kinds })
     }
 }

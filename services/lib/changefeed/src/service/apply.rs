@@ -78,7 +78,12 @@ impl OwnerService {
         };
         // A task of its own: a caller that hangs up does not stop a transaction half way.
         let service = self.clone();
-        tokio::spawn(async move { service.try_until_done(&batch).await }).await.map_err(|_| ApplyError::Stopping)?
+        let done = tokio::spawn(async move { service.try_until_done(&batch).await });
+        let mut response = done.await.map_err(|_| ApplyError::Stopping)??;
+        if !caller.permissions().contains(Permission::Read) {
+            hide_records(&mut response);
+        }
+        Ok(response)
     }
 
     async fn try_until_done(&self, batch: &Batch) -> Result<ApplyResponse, ApplyError> {
@@ -87,7 +92,8 @@ impl OwnerService {
             let now = self.clock.now();
             let context = ContextV7::new();
             let mut next_id = move || Uuid::new_v7(timestamp(&context, now));
-            let attempt = Attempt { batch, rules: self.rules.as_ref(), now, next_id: &mut next_id };
+            let attempt =
+                Attempt { batch, rules: self.rules.as_ref(), now, next_id: &mut next_id, mark: rand::random() };
             let error = match self.store.attempt(attempt).await {
                 Ok(response) => {
                     self.store.purge_now_and_then(now);
@@ -121,6 +127,14 @@ impl OwnerService {
             tokio::time::sleep(pause.mul_f64(jitter)).await;
         }
         Err(ApplyError::Contended)
+    }
+}
+
+/// Takes out what only those may see who may read. What is kept for a repetition stays whole: the caller may read by then.
+fn hide_records(response: &mut ApplyResponse) {
+    for item in &mut response.items {
+        item.record = None;
+        item.conflicting_fields.clear();
     }
 }
 

@@ -129,12 +129,9 @@ impl OwnerService {
     pub async fn watch(&self, caller: &Caller, request: WatchRequest) -> Result<FeedStream<WatchResponse>, FeedError> {
         caller.require(Permission::Read)?;
         let after = request.after.ok_or(FeedError::Request("`after` is required; a snapshot has it"))?;
-        let mut heads = self.store.follow_head().await?;
-        let head = *heads.borrow_and_update();
-        if !head.can_follow(&after) {
-            return Err(FeedError::OutOfRange);
-        }
-        let watcher = Watcher { store: self.store.clone(), limits: self.limits, position: after, log: head };
+        let heads = self.store.follow_head().await?;
+        let log = self.store.head_after(&after).await?.ok_or(FeedError::OutOfRange)?;
+        let watcher = Watcher { store: self.store.clone(), limits: self.limits, position: after, log };
         Ok(FeedStream::fed_by(self.limits, |sink| watcher.run(heads, sink)))
     }
 }
@@ -155,9 +152,12 @@ impl Watcher {
     ) -> Result<(), FeedError> {
         sink.send(checkpoint(&self.log)).await?;
         loop {
-            let head = *heads.borrow_and_update();
-            // The position may be past this head: a page can be newer than the head that led to it.
-            if !head.same_log(&self.log) || self.position.revision < head.trimmed_through {
+            let mut head = *heads.borrow_and_update();
+            if head.revision < self.position.revision {
+                // A page can be newer than the head that led to it. One that is read now is not older than the page.
+                head = self.store.head().await?;
+            }
+            if !head.same_log(&self.log) || !self.is_within(&head) {
                 return Err(FeedError::OutOfRange);
             }
             if head.revision > self.position.revision {
@@ -167,24 +167,26 @@ impl Watcher {
             match tokio::time::timeout(self.limits.checkpoint, heads.changed()).await {
                 Ok(Ok(())) => {}
                 Ok(Err(_)) => return Err(FeedError::Stopping),
-                Err(_) => {
-                    let revision = head.revision.max(self.position.revision);
-                    sink.send(checkpoint(&Head { revision, ..head })).await?;
-                }
+                Err(_) => sink.send(checkpoint(&head)).await?,
             }
         }
     }
 
+    /// Whether the position is in the log that a head stands for. One before its last revision is looked at with the page.
+    fn is_within(&self, head: &Head) -> bool {
+        (head.trimmed_through..=head.revision).contains(&self.position.revision)
+            && (self.position.revision < head.revision || self.position.mark == head.mark)
+    }
+
     async fn send_page(&mut self, head: &Head, sink: &Sink<WatchResponse>) -> Result<(), FeedError> {
-        match self.store.revisions_after(self.position.revision).await? {
-            Page::Trimmed => Err(FeedError::OutOfRange),
-            // The head says that there are some.
-            Page::Revisions(revisions) if revisions.is_empty() => Err(FeedError::OutOfRange),
+        match self.store.revisions_after(&self.position).await? {
+            Page::OutOfRange => Err(FeedError::OutOfRange),
             Page::Revisions(revisions) => {
-                let last = revisions.last().map_or(self.position.revision, |revision| revision.revision);
-                self.position.revision = last;
+                // The head says that there are some.
+                let Some(last) = revisions.last() else { return Err(FeedError::OutOfRange) };
+                (self.position.revision, self.position.mark) = (last.revision, last.mark);
                 // The page may be newer than the head that led to it.
-                let head = head.cursor(head.revision.max(last));
+                let head = if head.revision < last.revision { self.position.clone() } else { head.cursor() };
                 sink.send(WatchResponse { revisions, head: Some(head) }).await
             }
         }
@@ -192,5 +194,5 @@ impl Watcher {
 }
 
 fn checkpoint(head: &Head) -> WatchResponse {
-    WatchResponse { revisions: Vec::new(), head: Some(head.cursor(head.revision)) }
+    WatchResponse { revisions: Vec::new(), head: Some(head.cursor()) }
 }

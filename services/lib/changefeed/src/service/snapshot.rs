@@ -43,8 +43,7 @@ impl OwnerService {
 async fn send(mut reader: SnapshotReader, sink: Sink<SnapshotResponse>) -> Result<(), FeedError> {
     let head = reader.head();
     let total = reader.count().await?;
-    sink.send(SnapshotResponse { cursor: Some(head.cursor(head.revision)), total, ..SnapshotResponse::default() })
-        .await?;
+    sink.send(SnapshotResponse { cursor: Some(head.cursor()), total, ..SnapshotResponse::default() }).await?;
     while let Some((_, records)) = reader.next().await? {
         for records in parts(records) {
             sink.send(SnapshotResponse { records, ..SnapshotResponse::default() }).await?;

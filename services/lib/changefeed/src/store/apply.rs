@@ -1,5 +1,7 @@
 //! Applies a batch in one transaction.
 
+use std::num::NonZeroU64;
+
 use prost::Message;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement};
 use spil_proto::{
@@ -45,6 +47,8 @@ pub(crate) struct Attempt<'a> {
     pub(crate) rules: &'a dyn Rules,
     pub(crate) now: i64,
     pub(crate) next_id: &'a mut (dyn FnMut() -> Uuid + Send),
+    /// The mark of the revision, if there will be one: random, and used once.
+    pub(crate) mark: NonZeroU64,
 }
 
 /// Why a try failed.
@@ -133,7 +137,7 @@ impl Store {
         let Some(key) = batch.key.as_ref().filter(|_| sound) else {
             let head = head::read(transaction).await?;
             response.applied = false;
-            response.cursor = Some(head.cursor(head.revision));
+            response.cursor = Some(head.cursor());
             return Ok((response, None));
         };
         // The cursor is known last; a message that is encoded in two parts reads as one.
@@ -149,12 +153,12 @@ impl Store {
             }
             doorbell::ring_on_commit(transaction, self).await?;
             // From here on every other writer waits: nothing but the last statements.
-            let head = head::advance(transaction).await?;
+            let head = head::advance(transaction, attempt.mark).await?;
             let author = Author { actor: &batch.actor, source: &batch.source, at: attempt.now };
-            log::append(self, transaction, head.revision, &author, &entries).await?;
+            log::append(self, transaction, &head, &author, &entries).await?;
             head
         };
-        response.cursor = Some(head.cursor(head.revision));
+        response.cursor = Some(head.cursor());
         let cursor = ApplyResponse { cursor: response.cursor.clone(), ..ApplyResponse::default() };
         answer.extend(cursor.encode_to_vec());
         idempotency::keep(transaction, self, key, answer, attempt.now).await?;

@@ -74,6 +74,12 @@ impl Doorbell {
         sender
     }
 
+    /// The head as it is known, if anybody waits for it.
+    fn known(&self) -> Option<Head> {
+        let slot = self.head.lock().unwrap_or_else(PoisonError::into_inner);
+        slot.as_ref().map(|sender| *sender.borrow())
+    }
+
     /// Says that a revision was committed here.
     fn moved(&self, head: Head) {
         let slot = self.head.lock().unwrap_or_else(PoisonError::into_inner);
@@ -92,9 +98,10 @@ impl Drop for Doorbell {
 impl Store {
     /// The head of the change log, kept up to date.
     pub(crate) async fn follow_head(&self) -> Result<watch::Receiver<Head>, StoreError> {
+        let known = self.inner.doorbell.known();
         let head = self.head().await?;
         let sender = self.inner.doorbell.sender(head);
-        publish(&sender, head);
+        publish_read(&sender, known.as_ref(), head);
         Ok(sender.subscribe())
     }
 
@@ -137,6 +144,23 @@ fn publish(sender: &watch::Sender<Head>, head: Head) {
     });
 }
 
+/// Takes a head that was read. One that is behind what was known before the reading began comes of a restored backup.
+fn publish_read(sender: &watch::Sender<Head>, known_before: Option<&Head>, head: Head) {
+    match known_before {
+        Some(before) if head.is_rewound_from(before) => {
+            sender.send_if_modified(|known| {
+                // What came in meanwhile may be newer than what was read; the next look will tell.
+                let rewound = known == before;
+                if rewound {
+                    *known = head;
+                }
+                rewound
+            });
+        }
+        _ => publish(sender, head),
+    }
+}
+
 async fn poll(db: DatabaseConnection, sender: std::sync::Weak<watch::Sender<Head>>, ring: Arc<Notify>, owner: Owner) {
     let mut failing = false;
     loop {
@@ -145,9 +169,10 @@ async fn poll(db: DatabaseConnection, sender: std::sync::Weak<watch::Sender<Head
         if sender.receiver_count() == 0 {
             continue;
         }
+        let known = *sender.borrow();
         match head::read(&db).await {
             Ok(head) => {
-                publish(&sender, head);
+                publish_read(&sender, Some(&known), head);
                 failing = false;
             }
             Err(error) => {

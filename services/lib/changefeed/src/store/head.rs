@@ -1,5 +1,7 @@
 //! The one row that says where the change log stands.
 
+use std::num::NonZeroU64;
+
 use sea_orm::{
     ConnectionTrait, DatabaseTransaction, QueryResult,
     sea_query::{Expr, ExprTrait, Query},
@@ -10,7 +12,7 @@ use uuid::Uuid;
 use super::{Store, StoreError};
 
 const TABLE: &str = "change_head";
-const COLUMNS: [&str; 4] = ["store_id", "epoch", "revision", "trimmed_through"];
+const COLUMNS: [&str; 5] = ["store_id", "epoch", "revision", "mark", "trimmed_through"];
 
 /// Where the change log stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,21 +20,34 @@ pub(crate) struct Head {
     pub(crate) store_id: Uuid,
     pub(crate) epoch: u64,
     pub(crate) revision: u64,
+    /// The mark of that revision; 0 before the first.
+    pub(crate) mark: u64,
     /// The last revision whose changes are no longer kept.
     pub(crate) trimmed_through: u64,
 }
 
 impl Head {
-    /// The place of a revision in this log.
-    pub(crate) fn cursor(&self, revision: u64) -> Cursor {
-        Cursor { store_id: self.store_id.as_bytes().to_vec(), epoch: self.epoch, revision }
+    /// The place of the last revision.
+    pub(crate) fn cursor(&self) -> Cursor {
+        Cursor {
+            store_id: self.store_id.as_bytes().to_vec(),
+            epoch: self.epoch,
+            revision: self.revision,
+            mark: self.mark,
+        }
     }
 
-    /// Whether the changes after a cursor can be had from this log.
-    pub(crate) fn can_follow(&self, cursor: &Cursor) -> bool {
+    /// Whether a place, by its numbers, is in what is kept of this log. Its mark must be looked at too.
+    fn spans(&self, cursor: &Cursor) -> bool {
         cursor.store_id == self.store_id.as_bytes()
             && cursor.epoch == self.epoch
             && (self.trimmed_through..=self.revision).contains(&cursor.revision)
+    }
+
+    /// Whether this is no later state of the log in which the other was seen before: a backup was restored.
+    pub(super) fn is_rewound_from(&self, earlier: &Head) -> bool {
+        self.same_log(earlier)
+            && (self.revision < earlier.revision || (self.revision == earlier.revision && self.mark != earlier.mark))
     }
 
     /// Whether it is of the same log as another.
@@ -49,7 +64,8 @@ impl Head {
             store_id: row.try_get_by_index(0)?,
             epoch: number(1, "epoch")?,
             revision: number(2, "revision")?,
-            trimmed_through: number(3, "trimmed_through")?,
+            mark: mark_of(row.try_get_by_index(3)?),
+            trimmed_through: number(4, "trimmed_through")?,
         })
     }
 }
@@ -59,6 +75,31 @@ impl Store {
     pub(crate) async fn head(&self) -> Result<Head, StoreError> {
         read(&self.inner.reader).await
     }
+
+    /// Where the change log stands, if the changes after a cursor can be had from it: the cursor names a revision that is
+    /// kept, and that very one, not another of the same number. A restored backup gives numbers again, but not marks.
+    pub(crate) async fn head_after(&self, cursor: &Cursor) -> Result<Option<Head>, StoreError> {
+        let head = self.head().await?;
+        if !head.spans(cursor) {
+            return Ok(None);
+        }
+        let mark = if cursor.revision == head.revision {
+            Some(head.mark)
+        } else {
+            self.mark_of_revision(cursor.revision).await?
+        };
+        Ok((mark == Some(cursor.mark)).then_some(head))
+    }
+}
+
+/// The mark in a column. SQL knows no unsigned numbers; the bits are the same.
+pub(super) fn mark_of(column: i64) -> u64 {
+    column.cast_unsigned()
+}
+
+/// A mark as the value of a column.
+pub(super) fn mark_column(mark: u64) -> i64 {
+    mark.cast_signed()
 }
 
 /// Reads the head.
@@ -67,11 +108,12 @@ pub(super) async fn read<C: ConnectionTrait>(db: &C) -> Result<Head, StoreError>
     one(db.query_one(&statement).await?)
 }
 
-/// Takes the next revision. From here to the commit nobody else can: revisions are committed in their order.
-pub(super) async fn advance(transaction: &DatabaseTransaction) -> Result<Head, StoreError> {
+/// Takes the next revision and marks it. From here to the commit nobody else can: revisions are committed in their order.
+pub(super) async fn advance(transaction: &DatabaseTransaction, mark: NonZeroU64) -> Result<Head, StoreError> {
     let statement = Query::update()
         .table(TABLE)
         .value("revision", Expr::col("revision").add(1))
+        .value("mark", mark_column(mark.get()))
         .returning(Query::returning().columns(COLUMNS))
         .to_owned();
     one(transaction.query_one(&statement).await?)

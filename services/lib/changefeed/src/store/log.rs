@@ -5,7 +5,7 @@ use sea_orm::{
     ConnectionTrait, DatabaseTransaction,
     sea_query::{Expr, ExprTrait, Order, Query},
 };
-use spil_proto::changefeed::v1::{Change, Record, Revision};
+use spil_proto::changefeed::v1::{Change, Cursor, Record, Revision};
 
 use super::{
     Store, StoreError, doorbell,
@@ -27,8 +27,8 @@ const TRIM_CHANGES: i64 = 5_000;
 pub(crate) enum Page {
     /// Revisions in order, without gaps; none if there are no more.
     Revisions(Vec<Revision>),
-    /// They are no longer kept.
-    Trimmed,
+    /// They are no longer kept, or the place after which they were asked for is not in the log: a backup was restored.
+    OutOfRange,
 }
 
 /// A change, ready to be written.
@@ -48,16 +48,17 @@ pub(super) struct Author<'a> {
 pub(super) async fn append(
     store: &Store,
     transaction: &DatabaseTransaction,
-    revision: u64,
+    head: &Head,
     author: &Author<'_>,
     entries: &[Entry<'_>],
 ) -> Result<(), StoreError> {
-    let number = signed(revision);
+    let number = signed(head.revision);
     let bytes: usize = entries.iter().map(|entry| entry.bytes.len()).sum();
     let mut statement = Query::insert();
-    statement.into_table(REVISION).columns(["revision", "at", "actor", "source", "changes", "bytes"]);
+    statement.into_table(REVISION).columns(["revision", "mark", "at", "actor", "source", "changes", "bytes"]);
     statement.values_panic([
         number.into(),
+        head::mark_column(head.mark).into(),
         row::time(author.at, store.inner.dialect).into(),
         author.actor.into(),
         author.source.into(),
@@ -92,9 +93,19 @@ struct RevisionRow {
 }
 
 impl Store {
-    /// Reads a bounded piece of the log.
-    pub(crate) async fn revisions_after(&self, after: u64) -> Result<Page, StoreError> {
+    /// Reads a bounded piece of the log, if the place after which it begins is still in it.
+    pub(crate) async fn revisions_after(&self, place: &Cursor) -> Result<Page, StoreError> {
+        let after = place.revision;
         let mut rows = self.revision_rows(after).await?;
+        // Read together with those after it: a backup may be restored while a follower is served.
+        let mark = match rows.first() {
+            Some(row) if row.revision.revision == after => rows.remove(0).revision.mark,
+            _ if after == 0 => 0,
+            _ => return Ok(Page::OutOfRange),
+        };
+        if mark != place.mark {
+            return Ok(Page::OutOfRange);
+        }
         let (mut changes, mut bytes) = (0, 0);
         let fits = rows.iter().take_while(|row| {
             changes += row.changes;
@@ -107,7 +118,7 @@ impl Store {
         let (first, last) = (first.revision.revision, last.revision.revision);
         // Revisions have no gaps; what is missing was trimmed.
         if first != after + 1 || last != after + rows.len() as u64 {
-            return Ok(Page::Trimmed);
+            return Ok(Page::OutOfRange);
         }
         let statement = Query::select()
             .columns(["revision", "record"])
@@ -127,18 +138,35 @@ impl Store {
             }
         }
         if rows.iter().any(|row| row.revision.changes.len() as i64 != row.changes) {
-            return Ok(Page::Trimmed);
+            return Ok(Page::OutOfRange);
         }
         Ok(Page::Revisions(rows.into_iter().map(|row| row.revision).collect()))
     }
 
-    async fn revision_rows(&self, after: u64) -> Result<Vec<RevisionRow>, StoreError> {
+    /// The mark of a revision; `None` if the log does not hold it. Before the first one it is 0.
+    pub(super) async fn mark_of_revision(&self, revision: u64) -> Result<Option<u64>, StoreError> {
+        if revision == 0 {
+            return Ok(Some(0));
+        }
         let statement = Query::select()
-            .columns(["revision", "at", "actor", "source", "changes", "bytes"])
+            .column("mark")
             .from(REVISION)
-            .and_where(Expr::col("revision").gt(signed(after)))
+            .and_where(Expr::col("revision").eq(signed(revision)))
+            .to_owned();
+        match self.inner.reader.query_one(&statement).await? {
+            Some(row) => Ok(Some(head::mark_of(row.try_get_by_index(0)?))),
+            None => Ok(None),
+        }
+    }
+
+    /// The rows of a revision and of some after it.
+    async fn revision_rows(&self, from: u64) -> Result<Vec<RevisionRow>, StoreError> {
+        let statement = Query::select()
+            .columns(["revision", "at", "actor", "source", "changes", "bytes", "mark"])
+            .from(REVISION)
+            .and_where(Expr::col("revision").gte(signed(from)))
             .order_by("revision", Order::Asc)
-            .limit(PAGE_REVISIONS)
+            .limit(PAGE_REVISIONS + 1)
             .to_owned();
         let found = self.inner.reader.query_all(&statement).await?;
         let read = |found: &sea_orm::QueryResult| {
@@ -151,6 +179,7 @@ impl Store {
                     actor: found.try_get_by_index(2)?,
                     source: found.try_get_by_index(3)?,
                     changes: Vec::with_capacity(usize::try_from(changes).unwrap_or_default()),
+                    mark: head::mark_of(found.try_get_by_index(6)?),
                 },
                 changes: changes.into(),
                 bytes: found.try_get_by_index(5)?,
@@ -194,8 +223,9 @@ impl Store {
         }
         let Some(last) = last else { return Ok(false) };
         let transaction = self.begin(false).await?;
-        for table in [CHANGE, REVISION] {
-            let statement = Query::delete().from_table(table).and_where(Expr::col("revision").lte(last)).to_owned();
+        // The row of the last one stays, without changes: its mark tells who stands there that it is the same log.
+        for (table, end) in [(CHANGE, last), (REVISION, Ord::min(last, through - 1))] {
+            let statement = Query::delete().from_table(table).and_where(Expr::col("revision").lte(end)).to_owned();
             transaction.execute(&statement).await?;
         }
         transaction.commit().await?;

@@ -1,8 +1,11 @@
 //! A database for one test.
 
-use std::sync::{
-    Arc, Once,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    path::Path,
+    sync::{
+        Arc, Once,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use sea_orm::{ConnectionTrait, DatabaseConnection};
@@ -51,10 +54,44 @@ impl Database {
         if let Place::Postgres { admin, name } = self.place.as_ref() {
             let db = connect(admin).await;
             db.execute_unprepared(&format!("DROP DATABASE {name} WITH (FORCE)")).await.expect("dropped");
+            db.execute_unprepared(&format!("DROP DATABASE IF EXISTS {name}_backup")).await.expect("dropped");
             db.close().await.expect("closed");
         }
         if let Err(error) = outcome {
             std::panic::resume_unwind(error.into_panic());
+        }
+    }
+
+    /// Makes a backup of everything. No store may be open.
+    pub(crate) async fn back_up(&self) {
+        match self.place.as_ref() {
+            Place::Sqlite(folder) => copy(&folder.path().join("data"), &folder.path().join("backup")),
+            Place::Postgres { admin, name } => {
+                let db = connect(admin).await;
+                // The server needs a moment to notice that connections are closed.
+                let cut = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'");
+                db.execute_unprepared(&cut).await.expect("cut");
+                let copy = format!("CREATE DATABASE {name}_backup TEMPLATE {name}");
+                db.execute_unprepared(&copy).await.expect("a backup");
+                db.close().await.expect("closed");
+            }
+        }
+    }
+
+    /// Puts the backup in the place of everything. No store may be open.
+    pub(crate) async fn restore(&self) {
+        match self.place.as_ref() {
+            Place::Sqlite(folder) => {
+                std::fs::remove_dir_all(folder.path().join("data")).expect("removed");
+                copy(&folder.path().join("backup"), &folder.path().join("data"));
+            }
+            Place::Postgres { admin, name } => {
+                let db = connect(admin).await;
+                db.execute_unprepared(&format!("DROP DATABASE {name} WITH (FORCE)")).await.expect("dropped");
+                let rename = format!("ALTER DATABASE {name}_backup RENAME TO {name}");
+                db.execute_unprepared(&rename).await.expect("restored");
+                db.close().await.expect("closed");
+            }
         }
     }
 
@@ -87,6 +124,15 @@ impl Database {
             db.execute_unprepared(&format!("SET search_path = {}", owner.name())).await.expect("a search path");
         }
         db
+    }
+}
+
+/// Copies the files of a folder into a new one.
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir(to).expect("a folder");
+    for file in std::fs::read_dir(from).expect("files") {
+        let file = file.expect("a file");
+        std::fs::copy(file.path(), to.join(file.file_name())).expect("copied");
     }
 }
 

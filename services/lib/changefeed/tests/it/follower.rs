@@ -19,6 +19,8 @@ pub(crate) struct Follower {
     pub(crate) cursor: Cursor,
     /// How many revisions were followed.
     pub(crate) followed: u64,
+    /// Every place on the way.
+    pub(crate) passed: Vec<Cursor>,
     stream: FeedStream<WatchResponse>,
 }
 
@@ -27,7 +29,7 @@ impl Follower {
         let (cursor, records) = owner.snapshot().await;
         let stream = watch(owner, cursor.clone()).await.expect("a stream");
         let records = records.into_iter().map(|record| (key(&record), record)).collect();
-        Self { records, cursor, followed: 0, stream }
+        Self { records, cursor, followed: 0, passed: Vec::new(), stream }
     }
 
     /// Goes on from where another one was, on a new stream.
@@ -50,7 +52,9 @@ impl Follower {
         for revision in message.revisions {
             assert_eq!(revision.revision, self.cursor.revision + 1, "a gap");
             assert!(!revision.changes.is_empty());
-            self.cursor.revision = revision.revision;
+            assert_ne!(revision.mark, 0);
+            (self.cursor.revision, self.cursor.mark) = (revision.revision, revision.mark);
+            self.passed.push(self.cursor.clone());
             self.followed += 1;
             for change in revision.changes {
                 let record = change.record.expect("a record");
@@ -62,6 +66,17 @@ impl Follower {
             }
         }
         assert!(head.revision >= self.cursor.revision);
+        assert!(head.revision > self.cursor.revision || head == self.cursor);
+    }
+
+    /// Follows until the stream ends, and answers with why it did.
+    pub(crate) async fn follow_to_end(&mut self) -> FeedError {
+        loop {
+            match self.stream.next().await.expect("an error at the end") {
+                Ok(message) => self.take(message),
+                Err(error) => return error,
+            }
+        }
     }
 
     pub(crate) fn digest(&self, owner: Owner) -> Vec<KindDigest> {

@@ -60,6 +60,7 @@ on_both! {
     batch::a_retired_record_is_left_alone,
     batch::a_request_that_is_not_sound_is_refused,
     batch::old_answers_are_purged,
+    batch::who_may_only_write_is_shown_no_record,
     structure::a_cycle_is_refused,
     structure::two_writers_close_no_cycle_together,
     race::one_of_twenty_writers_wins_each_round,
@@ -73,6 +74,8 @@ on_both! {
     feed::checkpoints_come_when_nothing_happens,
     feed::two_instances_see_each_other,
     restart::everything_is_there_after_a_restart,
+    restore::a_restored_backup_is_another_history,
+    restore::a_restore_ends_the_streams_of_a_running_owner,
     calls::calls_need_a_token_and_permission,
 }
 

@@ -7,4 +7,5 @@ pub(crate) mod kinds;
 pub(crate) mod overlap;
 pub(crate) mod race;
 pub(crate) mod restart;
+pub(crate) mod restore;
 pub(crate) mod structure;

@@ -1,5 +1,6 @@
 //! Batches: all or nothing, once, in order.
 
+use spil_auth::{Caller, Permission};
 use spil_changefeed::ApplyError;
 use spil_proto::{
     changefeed::v1::{Command, Outcome, ProblemCode, Record, Reference, Target, target::By},
@@ -82,6 +83,44 @@ pub(crate) async fn a_dry_run_writes_nothing(database: Database) {
     assert_eq!((owner.head().await, owner.digest().await), (before, digest));
     // And again: nothing was kept that could be in the way.
     assert_eq!(outcomes(&owner.send(request).await), outcomes(&answer));
+}
+
+pub(crate) async fn who_may_only_write_is_shown_no_record(database: Database) {
+    let owner = TestOwner::new(&database, Owner::Capability).await;
+    owner.one(create(capability(Some("a"), "Secret"))).await;
+    let writer = Caller::new("writer", [Permission::Write]);
+    let both = Caller::new("writer", [Permission::Write, Permission::Read]);
+    let touch = || update(by_key("a"), &[], Record::empty(Kind::Capability));
+    let mut stale = update(by_key("a"), &["name"], capability(None, "Other"));
+    stale.expected_version = Some(9);
+    let mut dry = batch(vec![touch(), update(by_key("a"), &["description"], Record::empty(Kind::Capability))]);
+    dry.dry_run = true;
+    let cases = [
+        (batch(vec![touch()]), vec![Outcome::Unchanged]),
+        (dry, vec![Outcome::Unchanged, Outcome::Unchanged]),
+        (batch(vec![stale]), vec![Outcome::Conflict]),
+        (batch(vec![create(capability(Some("b"), "B"))]), vec![Outcome::Created]),
+        (batch(vec![retire(Kind::Capability, by_key("a"))]), vec![Outcome::Retired]),
+    ];
+    for (request, expected) in cases {
+        let first = owner.service.apply(&writer, request.clone()).await.expect("an answer");
+        let again = owner.service.apply(&writer, request.clone()).await.expect("an answer");
+        assert_eq!(again.replayed, first.applied);
+        for answer in [&first, &again] {
+            assert_eq!(outcomes(answer), expected);
+            for item in &answer.items {
+                assert_eq!((&item.record, item.conflicting_fields.len()), (&None, 0));
+                assert!(!item.id.is_empty() && item.version > 0);
+            }
+        }
+        // What is kept is whole, for who may read.
+        let whole = owner.service.apply(&both, request).await.expect("an answer");
+        assert_eq!(whole.replayed, first.applied);
+        for item in &whole.items {
+            let conflict = item.outcome() == Outcome::Conflict;
+            assert_eq!((item.record.is_some(), item.conflicting_fields.len()), (!conflict, usize::from(conflict)));
+        }
+    }
 }
 
 pub(crate) async fn one_bad_command_stops_the_batch(database: Database) {

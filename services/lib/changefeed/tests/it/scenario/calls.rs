@@ -52,7 +52,7 @@ pub(crate) async fn calls_need_a_token_and_permission(database: Database) {
     assert_eq!((first.cursor, first.total), (Some(cursor.clone()), 1));
 
     let mut zero = cursor.clone();
-    zero.revision = 0;
+    (zero.revision, zero.mark) = (0, 0);
     let mut changes = client.watch(&reader, WatchRequest { after: Some(zero) }).await.expect("a stream");
     let revision = loop {
         let message = changes.message().await.expect("a message").expect("a message");
@@ -61,6 +61,7 @@ pub(crate) async fn calls_need_a_token_and_permission(database: Database) {
         }
     };
     assert_eq!((revision.actor.as_str(), revision.source.as_str()), ("somebody", "test"));
+    assert_eq!(revision.mark, cursor.mark);
     let mut far = cursor;
     far.revision = 9;
     assert_eq!(code(client.watch(&reader, WatchRequest { after: Some(far) }).await.map(drop)), Code::OutOfRange);

@@ -55,7 +55,7 @@ pub(crate) async fn a_follower_sees_every_revision_in_order(database: Database) 
     }
     // From the beginning, all at once.
     let (cursor, _) = owner.snapshot().await;
-    let mut stream = watch(&owner, Cursor { revision: 0, ..cursor }).await.expect("a stream");
+    let mut stream = watch(&owner, Cursor { revision: 0, mark: 0, ..cursor }).await.expect("a stream");
     let mut next = 1;
     while next <= last {
         for revision in stream.next().await.expect("more").expect("a message").revisions {
@@ -127,14 +127,21 @@ pub(crate) async fn a_slow_reader_is_dropped(database: Database) {
 
 pub(crate) async fn what_was_trimmed_is_out_of_range(database: Database) {
     let owner = TestOwner::new(&database, Owner::Capability).await;
-    let (start, _) = owner.snapshot().await;
+    let mut follower = Follower::start(&owner).await;
+    let start = follower.cursor.clone();
     write(&owner, 1, 30).await;
     let digest = owner.digest().await;
     let head = digest.cursor.clone().expect("a cursor");
-    let at = |revision| Cursor { revision, ..head.clone() };
+    follower.follow_to(head.revision).await;
+    assert_eq!(follower.passed.last(), Some(&head));
+    let at = |revision: u64| follower.passed[usize::try_from(revision).expect("small") - 1].clone();
+    assert!(watch(&owner, at(39)).await.is_ok());
     owner.store.trim(40).await.expect("trimmed");
     assert!(matches!(watch(&owner, start.clone()).await, Err(FeedError::OutOfRange)));
     assert!(matches!(watch(&owner, at(39)).await, Err(FeedError::OutOfRange)));
+    // The edge of what is kept is still told from another of its number.
+    let another = Cursor { mark: at(40).mark ^ 1, ..at(40) };
+    assert!(matches!(watch(&owner, another).await, Err(FeedError::OutOfRange)));
     let mut stream = watch(&owner, at(40)).await.expect("a stream");
     let mut next = 41;
     while next <= head.revision {
@@ -148,11 +155,18 @@ pub(crate) async fn what_was_trimmed_is_out_of_range(database: Database) {
     owner.store.trim(10).await.expect("trimmed");
     assert!(matches!(watch(&owner, at(39)).await, Err(FeedError::OutOfRange)));
     // Other logs, and what never was.
-    assert!(matches!(watch(&owner, at(head.revision + 1)).await, Err(FeedError::OutOfRange)));
+    let beyond = Cursor { revision: head.revision + 1, ..head.clone() };
+    assert!(matches!(watch(&owner, beyond).await, Err(FeedError::OutOfRange)));
     let other = Cursor { store_id: vec![7; 16], ..head.clone() };
     assert!(matches!(watch(&owner, other).await, Err(FeedError::OutOfRange)));
     let restored = Cursor { epoch: head.epoch + 1, ..head.clone() };
     assert!(matches!(watch(&owner, restored).await, Err(FeedError::OutOfRange)));
+    for mark in [0, head.mark ^ (1 << 63)] {
+        let another = Cursor { mark, ..head.clone() };
+        assert!(matches!(watch(&owner, another).await, Err(FeedError::OutOfRange)));
+    }
+    let marked = Cursor { mark: 1, ..start };
+    assert!(matches!(watch(&owner, marked).await, Err(FeedError::OutOfRange)));
     // A number beyond the head is the head.
     owner.store.trim(u64::MAX).await.expect("trimmed");
     assert!(watch(&owner, head.clone()).await.is_ok());
@@ -173,7 +187,7 @@ pub(crate) async fn checkpoints_come_when_nothing_happens(database: Database) {
         assert_eq!(message, WatchResponse { revisions: Vec::new(), head: Some(cursor.clone()) });
     }
     // The first message says where the log stands, also to who is behind.
-    let mut stream = watch(&owner, Cursor { revision: 0, ..cursor.clone() }).await.expect("a stream");
+    let mut stream = watch(&owner, Cursor { revision: 0, mark: 0, ..cursor.clone() }).await.expect("a stream");
     let message = stream.next().await.expect("more").expect("a message");
     assert_eq!((message.revisions.len(), message.head), (0, Some(cursor)));
 }

@@ -89,9 +89,9 @@ async fn a_slow_end_holds_the_others_up(database: &Database) {
     let mut follower = Follower::start(&owner).await;
     let other = database.connect(Owner::Initiative).await;
     let slow = other.begin().await.expect("begun");
-    slow.execute_unprepared("UPDATE change_head SET revision = revision + 1").await.expect("advanced");
+    slow.execute_unprepared("UPDATE change_head SET revision = revision + 1, mark = 77").await.expect("advanced");
     for sql in [
-        "INSERT INTO revision SELECT 2, at, 'slow', source, changes, bytes FROM revision WHERE revision = 1",
+        "INSERT INTO revision SELECT 2, 77, at, 'slow', source, changes, bytes FROM revision WHERE revision = 1",
         "INSERT INTO change SELECT 2, ordinal, kind, record_id, record FROM change WHERE revision = 1",
     ] {
         slow.execute_unprepared(sql).await.expect("inserted");
