@@ -74,24 +74,24 @@ fn crates_use_only_what_they_may() {
     }
 }
 
-/// The crates that a crate uses, directly or not, as it is built by itself.
-fn reached(name: &str) -> BTreeSet<String> {
-    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
-    let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["tree", "--locked", "--manifest-path", manifest, "-p", name, "-e", "normal", "--prefix", "none"])
-        .output()
-        .expect("cargo runs");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let lines = String::from_utf8(output.stdout).expect("names");
-    lines.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
-}
-
+/// Whether a crate belongs to a family: `tokio-util` to `tokio`, `randomise` not to `rand`.
 fn is_of(name: &str, family: &str) -> bool {
     name.strip_prefix(family).is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '_']))
 }
 
 #[test]
 fn the_pure_core_reaches_no_runtime_no_web_and_no_database() {
+    // The crates that a crate uses, directly or not, as it is built by itself.
+    let reached = |name: &str| -> BTreeSet<String> {
+        let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
+        let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+            .args(["tree", "--locked", "--manifest-path", manifest, "-p", name, "-e", "normal", "--prefix", "none"])
+            .output()
+            .expect("cargo runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let lines = String::from_utf8(output.stdout).expect("names");
+        lines.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
+    };
     let pure = reached(PURE);
     assert!(pure.contains(PURE) && pure.contains("spil-proto"), "{pure:?}");
     let forbidden: Vec<_> = pure.iter().filter(|name| UNREACHED.iter().any(|family| is_of(name, family))).collect();

@@ -117,5 +117,21 @@ async fn a_demo_organisation_is_there_once() {
     assert_eq!(dangling["snapshot"]["danglingReferences"], serde_json::json!([]));
     let mut owners = spil_proto::model::Owner::ALL.map(|owner| spil.owner(owner));
     spil_tests::digests_agree(&client, &mut owners).await;
+
+    // Somebody works with it, and starts it again.
+    let worker = client.ask("{ workers(first: 1) { nodes { id } } }", serde_json::json!({})).await["workers"]["nodes"]
+        [0]["id"]
+        .clone();
+    client
+        .ask("mutation($id: ID!) { retireWorker(input: {id: $id}) { stale } }", serde_json::json!({"id": worker}))
+        .await;
     assert_eq!(spil.stop().await, Some(0));
+    let again = run(arguments).await;
+    assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stderr));
+    // Another organisation is not mixed with this one.
+    let mut other = arguments;
+    other[2] = "70";
+    let refused = run(other).await;
+    let error = String::from_utf8_lossy(&refused.stderr);
+    assert!(refused.status.code() == Some(1) && error.contains("make clean-demo"), "{error}");
 }
