@@ -1,5 +1,13 @@
 //! Tests of the whole system, in one binary so that it is linked once.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "this is test code; a test fails by panicking"
+)]
+
 mod arrows;
 mod faults;
 mod http;
