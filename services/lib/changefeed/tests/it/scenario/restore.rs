@@ -1,6 +1,6 @@
 //! Backups that are restored: the log goes back, and on from there another way.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use sea_orm::{ConnectionTrait, TransactionTrait};
 use spil_changefeed::FeedError;
@@ -84,7 +84,8 @@ pub(crate) async fn a_restore_ends_the_streams_of_a_running_owner(database: Data
 
         rewind(&database, &fork).await;
         write(&owner, written).await;
-        let end = follower.follow_to_end().await;
+        // A bound, not a measure: a stream that is not ended goes on for ever.
+        let end = tokio::time::timeout(Duration::from_secs(30), follower.follow_to_end()).await.expect("the end");
         assert!(matches!(end, FeedError::OutOfRange), "{end:?}");
         assert_eq!(follower.followed, seen, "followed another history after {written}");
         assert!(is_refused(&owner, &follower.cursor).await);
