@@ -15,12 +15,14 @@ pub mod schema;
 
 use std::{
     num::NonZeroUsize,
+    pin::Pin,
     sync::{Arc, atomic::Ordering},
     thread,
     time::Duration,
 };
 
 use apollo_compiler::{introspection, request::coerce_variable_values, response::JsonMap, validation::Valid};
+use futures::Stream;
 use serde::Deserialize;
 use serde_json::json;
 use spil_auth::{Caller, Permission};
@@ -100,6 +102,17 @@ pub enum Allowed {
     Everything,
 }
 
+/// The answers to a request that lasts, one after the other; it is over when they end.
+pub type Responses = Pin<Box<dyn Stream<Item = Response> + Send>>;
+
+/// What becomes of a request: one answer, or several.
+pub enum Started {
+    /// The answer, to a query or a mutation or where a subscription was refused.
+    Once(Response),
+    /// The answers to a subscription.
+    Stream(Responses),
+}
+
 /// Answers requests from the graph that is live.
 pub struct Engine {
     schema: &'static SpilSchema,
@@ -130,6 +143,11 @@ impl Engine {
             Ok(response) => response,
             Err(errors) => refused(&errors),
         }
+    }
+
+    /// Answers a request that may have more than one answer. `token` is the caller's own; it goes to the owners.
+    pub async fn start(self: &Arc<Self>, caller: &Caller, token: &str, request: Request) -> Started {
+        Started::Once(self.execute(caller, token, request, Allowed::Everything).await)
     }
 
     async fn run(

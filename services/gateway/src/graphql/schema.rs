@@ -87,6 +87,7 @@ fn sdl() -> String {
         out.push_str("}\n\n");
         inputs::enum_filters(&mut out, list);
     }
+    kinds(&mut out);
     query(&mut out);
     mutation(&mut out);
     for kind in Kind::ALL {
@@ -100,6 +101,33 @@ fn sdl() -> String {
     out.truncate(out.trim_end().len());
     out.push('\n');
     out
+}
+
+/// The name of a kind in the enumeration `RecordKind`: `ORG_UNIT`.
+pub(crate) fn kind_value(kind: Kind) -> String {
+    let name = kind.info().name;
+    let mut value = String::with_capacity(name.len() + 4);
+    for (at, letter) in name.char_indices() {
+        if at > 0 && letter.is_uppercase() {
+            value.push('_');
+        }
+        value.push(letter.to_ascii_uppercase());
+    }
+    value
+}
+
+/// The kind that a value of the enumeration `RecordKind` names.
+pub(crate) fn kind_of_value(value: &str) -> Option<Kind> {
+    Kind::ALL.iter().copied().find(|kind| kind_value(*kind) == value)
+}
+
+fn kinds(out: &mut String) {
+    out.push_str("\"The kinds of records.\"\nenum RecordKind {\n");
+    for kind in Kind::ALL {
+        block(out, "  ", kind.info().doc);
+        let _ = writeln!(out, "  {}", kind_value(*kind));
+    }
+    out.push_str("}\n\n");
 }
 
 fn query(out: &mut String) {

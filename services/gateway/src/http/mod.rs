@@ -24,7 +24,7 @@ const CLIENT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What the handlers share.
 struct State {
-    engine: Engine,
+    engine: Arc<Engine>,
     verifier: Verifier,
     schema: &'static SpilSchema,
 }
@@ -56,7 +56,7 @@ impl HttpServer {
         schema: &'static SpilSchema,
         config: HttpConfig,
     ) -> io::Result<Self> {
-        let state = web::Data::from(Arc::new(State { engine, verifier, schema }));
+        let state = web::Data::from(Arc::new(State { engine: Arc::new(engine), verifier, schema }));
         let (sender, receiver) = std::sync::mpsc::channel();
         let thread = thread::Builder::new().name("http".to_owned()).spawn(move || {
             actix_web::rt::System::new().block_on(async move {

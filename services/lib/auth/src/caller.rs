@@ -1,6 +1,6 @@
 //! Who calls, and what they may do.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, time::SystemTime};
 
 /// Something a caller may be allowed to do. Each stands for itself: `write` does not include `read`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,12 +81,25 @@ impl FromIterator<Permission> for Permissions {
 pub struct Caller {
     subject: String,
     permissions: Permissions,
+    expires_at: Option<SystemTime>,
 }
 
 impl Caller {
-    /// A caller with a name and permissions.
+    /// A caller with a name and permissions, for ever.
     pub fn new(subject: impl Into<String>, permissions: impl IntoIterator<Item = Permission>) -> Self {
-        Self { subject: subject.into(), permissions: permissions.into_iter().collect() }
+        Self { subject: subject.into(), permissions: permissions.into_iter().collect(), expires_at: None }
+    }
+
+    /// The same caller, up to a moment.
+    #[must_use]
+    pub fn until(mut self, expires_at: SystemTime) -> Self {
+        self.expires_at = Some(expires_at);
+        self
+    }
+
+    /// When the token ceases to count, leeway included: what lasts longer than one answer has to end then. None if never.
+    pub fn expires_at(&self) -> Option<SystemTime> {
+        self.expires_at
     }
 
     /// The subject of the token; the actor of every change the caller makes.

@@ -131,7 +131,13 @@ impl Verifier {
         if claims.sub.is_empty() {
             return Err(AuthError::Invalid);
         }
-        Ok(Caller::new(claims.sub, claims.scope.split(' ').filter_map(|name| name.parse().ok())))
+        let caller = Caller::new(claims.sub, claims.scope.split(' ').filter_map(|name| name.parse().ok()));
+        let lasts = Duration::from_secs(claims.exp.saturating_add(LEEWAY_SECONDS));
+        // A moment beyond what the clock can name never comes.
+        Ok(match UNIX_EPOCH.checked_add(lasts) {
+            Some(expires_at) => caller.until(expires_at),
+            None => caller,
+        })
     }
 }
 
