@@ -22,6 +22,7 @@ use std::{
 };
 
 use apollo_compiler::{introspection, request::coerce_variable_values, response::JsonMap, validation::Valid};
+use bytes::Bytes;
 use futures::Stream;
 use serde::Deserialize;
 use serde_json::json;
@@ -78,8 +79,8 @@ pub struct RequestExtensions {
 /// The answer to a request.
 #[derive(Debug)]
 pub struct Response {
-    /// The answer as JSON.
-    pub body: Vec<u8>,
+    /// The answer as JSON. Subscribers who get the same answer share its bytes.
+    pub body: Bytes,
     /// How far it came.
     pub status: ResponseStatus,
 }
@@ -293,7 +294,7 @@ impl Engine {
             out.extend_from_slice(errors_json(&errors).to_string().as_bytes());
         }
         end(&mut out, &published);
-        Response { body: out, status: ResponseStatus::Executed }
+        Response { body: out.into(), status: ResponseStatus::Executed }
     }
 
     async fn mutate_one(
@@ -374,7 +375,7 @@ impl QueryRun {
 
 fn finish(result: Result<Vec<u8>, Halt>) -> Response {
     match result {
-        Ok(body) => Response { body, status: ResponseStatus::Executed },
+        Ok(body) => Response { body: body.into(), status: ResponseStatus::Executed },
         Err(halt) => failed(&[halt.into()]),
     }
 }
@@ -408,16 +409,13 @@ fn errors_json(errors: &[GraphqlError]) -> serde_json::Value {
 /// The answer to a request that was not run.
 pub fn refused(errors: &[GraphqlError]) -> Response {
     let code = errors.first().map_or(Code::Internal, |error| error.code);
-    Response {
-        body: json!({"errors": errors_json(errors)}).to_string().into_bytes(),
-        status: ResponseStatus::Refused(code),
-    }
+    Response { body: json!({"errors": errors_json(errors)}).to_string().into(), status: ResponseStatus::Refused(code) }
 }
 
 /// The answer to a request that was run and failed.
 fn failed(errors: &[GraphqlError]) -> Response {
     Response {
-        body: json!({"errors": errors_json(errors), "data": null}).to_string().into_bytes(),
+        body: json!({"errors": errors_json(errors), "data": null}).to_string().into(),
         status: ResponseStatus::Executed,
     }
 }

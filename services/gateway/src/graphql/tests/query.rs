@@ -152,7 +152,7 @@ async fn one_of_several_operations_is_named() {
         };
         async { engine.execute(&caller(), "token", request, Allowed::Everything).await }
     };
-    assert!(String::from_utf8(ask(Some("B")).await.body).expect("text").starts_with("{\"data\":{\"b\":\"Query\"}"));
+    assert!(ask(Some("B")).await.body.starts_with(b"{\"data\":{\"b\":\"Query\"}"));
     assert_eq!(ask(None).await.status, ResponseStatus::Refused(Code::ValidationFailed));
     assert_eq!(ask(Some("C")).await.status, ResponseStatus::Refused(Code::ValidationFailed));
 }
