@@ -168,6 +168,12 @@ fn table(out: &mut String, entity: &Entity, fields: &[Field], offset: usize, plu
         comment(&entity.message.parent_file(), entity.message.path()),
     )
     .unwrap();
+    let trees: Vec<&Field> = fields.iter().filter(|field| flag(field, "tree")).collect();
+    assert!(trees.len() <= 1, "{name} has two fields that make a tree");
+    for tree in trees {
+        let to_itself = matches!(kind_of(tree), FieldKind::Reference(kind) if kind == name);
+        assert!(to_itself && flag(tree, "acyclic"), "{name}.{} makes no tree", tree.name);
+    }
     for (index, field) in fields.iter().enumerate() {
         field_info(out, offset + index, field, false, plurals);
     }
@@ -212,7 +218,7 @@ fn field_info(out: &mut String, index: usize, field: &Field, in_header: bool, pl
             .filter(|options| options.has_field_by_name(name))
             .and_then(|options| options.get_field_by_name(name)?.as_f64())
     };
-    let flag = |name: &str| options.and_then(|options| options.get_field_by_name(name)?.as_bool()).unwrap_or(false);
+    let flag = |name: &str| flag(field, name);
     let string = |name: &str| options.map(|options| text(options, name)).unwrap_or_default();
     let max_length = options
         .and_then(|options| options.get_field_by_name("max_length")?.as_u32())
@@ -222,7 +228,7 @@ fn field_info(out: &mut String, index: usize, field: &Field, in_header: bool, pl
         in_header && matches!(field.column.as_str(), "id" | "version" | "created_at" | "updated_at" | "retired_at");
     writeln!(
         out,
-        "    FieldInfo {{ index: {index}, name: {:?}, column: {:?}, ty: {ty}, format: TextFormat::{}, doc: {:?}, relation: {:?}, inverse: {:?}, acyclic: {}, required: {}, min: {:?}, max: {:?}, unit: {:?}, max_length: {max_length}, personal: {:?}, immutable: {}, writable: {} }},",
+        "    FieldInfo {{ index: {index}, name: {:?}, column: {:?}, ty: {ty}, format: TextFormat::{}, doc: {:?}, relation: {:?}, inverse: {:?}, acyclic: {}, tree: {}, required: {}, min: {:?}, max: {:?}, unit: {:?}, max_length: {max_length}, personal: {:?}, immutable: {}, writable: {} }},",
         field.name,
         field.column,
         format_of(field),
@@ -230,6 +236,7 @@ fn field_info(out: &mut String, index: usize, field: &Field, in_header: bool, pl
         relation_name(field, plurals),
         string("inverse"),
         flag("acyclic"),
+        flag("tree"),
         flag("required"),
         number("min"),
         number("max"),
@@ -294,6 +301,11 @@ fn kind_of(field: &Field) -> FieldKind {
         Kind::Message(message) if message.name() == "Translation" => FieldKind::Translations,
         other => panic!("{} has a type that the model does not know: {other:?}", field.descriptor.full_name()),
     }
+}
+
+/// Whether an option that is true or false is true.
+fn flag(field: &Field, name: &str) -> bool {
+    field.options.as_ref().and_then(|options| options.get_field_by_name(name)?.as_bool()).unwrap_or(false)
 }
 
 fn format_number(field: &Field) -> i32 {

@@ -152,6 +152,8 @@ pub struct FieldInfo {
     pub inverse: &'static str,
     /// For a reference to the own kind: whether cycles are forbidden.
     pub acyclic: bool,
+    /// For an acyclic reference to the own kind: whether records have `ancestors` and `descendants` by it.
+    pub tree: bool,
     /// Whether a record must have a value here.
     pub required: bool,
     /// The least number allowed.

@@ -34,12 +34,40 @@ pub enum Step {
         /// The number of the field.
         field: usize,
     },
+    /// Along a reference field to the own kind again and again: to all records above.
+    Above {
+        /// The kind that has the field.
+        kind: Kind,
+        /// The number of the field.
+        field: usize,
+    },
+    /// Against a reference field to the own kind again and again: to all records below.
+    Below {
+        /// The kind that has the field.
+        kind: Kind,
+        /// The number of the field.
+        field: usize,
+    },
+}
+
+impl Step {
+    /// The same step the other way round.
+    #[must_use]
+    pub fn reversed(self) -> Step {
+        match self {
+            Step::Forward { kind, field } => Step::Inverse { kind, field },
+            Step::Inverse { kind, field } => Step::Forward { kind, field },
+            Step::Above { kind, field } => Step::Below { kind, field },
+            Step::Below { kind, field } => Step::Above { kind, field },
+        }
+    }
 }
 
 impl Kind {
-    /// Every relation of the kind: references in the order of its fields, then inverses, then paths.
+    /// Every relation of the kind: references in the order of its fields, then inverses, then those of its tree, then paths.
     pub fn relations(self) -> Vec<Relation> {
         let mut relations = self.direct_relations();
+        relations.extend(self.tree_relations());
         for path in self.info().paths {
             relations.extend(self.follow(path));
         }
@@ -71,6 +99,29 @@ impl Kind {
             })
         });
         forward.chain(inverse).collect()
+    }
+
+    /// The number of the field that makes a tree of the records of the kind.
+    pub fn tree_field(self) -> Option<usize> {
+        self.info().own.iter().find(|field| field.tree).map(|field| field.index)
+    }
+
+    pub(super) fn tree_relations(self) -> Vec<Relation> {
+        let Some(info) = self.info().own.iter().find(|field| field.tree) else { return Vec::new() };
+        let (kind, field) = (self, info.index);
+        let relation = |name, step, doc| Relation { name, to: self, many: true, steps: vec![step], doc };
+        vec![
+            relation(
+                "ancestors",
+                Step::Above { kind, field },
+                format!("All records above this one by `{}`, the nearest first, each once.", info.relation),
+            ),
+            relation(
+                "descendants",
+                Step::Below { kind, field },
+                format!("All records below this one by `{}`, each once.", info.inverse),
+            ),
+        ]
     }
 
     fn follow(self, path: &'static PathInfo) -> Option<Relation> {

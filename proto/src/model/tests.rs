@@ -47,7 +47,7 @@ fn every_name_on_a_kind_means_one_thing() {
         }
         assert_eq!(
             relations.len(),
-            kind.direct_relations().len() + kind.info().paths.len(),
+            kind.direct_relations().len() + kind.tree_relations().len() + kind.info().paths.len(),
             "a path of {kind:?} leads nowhere"
         );
     }

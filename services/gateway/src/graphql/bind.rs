@@ -48,6 +48,8 @@ pub(super) struct List {
     pub(super) last: Option<usize>,
     pub(super) after: Option<Position>,
     pub(super) before: Option<Position>,
+    /// How many levels down, where the list is of what is below a record.
+    pub(super) depth: Option<usize>,
 }
 
 /// Reads the arguments of every slot.
@@ -187,7 +189,15 @@ impl Arguments<'_> {
             },
         };
         let (after, before) = (position("after")?, position("before")?);
-        Ok(List { filter, order, first, last, after, before })
+        Ok(List { filter, order, first, last, after, before, depth: self.depth()? })
+    }
+
+    fn depth(&self) -> Result<Option<usize>, Fault> {
+        let Some(value) = self.values.get("depth").and_then(JsonValue::as_i64) else { return Ok(None) };
+        match usize::try_from(value) {
+            Ok(depth @ 1..) => Ok(Some(depth)),
+            _ => Err(Fault::new("`depth` is less than 1").within("depth")),
+        }
     }
 
     fn count(&self, name: &str) -> Result<Option<usize>, Fault> {

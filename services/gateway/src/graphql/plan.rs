@@ -179,6 +179,11 @@ pub(super) enum RecordField {
         items: Vec<Item<RecordField>>,
     },
     List(ListField),
+    /// All records above in the tree that a field makes.
+    Ancestors {
+        field: usize,
+        items: Vec<Item<RecordField>>,
+    },
 }
 
 /// A field of an external id or a translation, which both are pairs of texts.

@@ -3,6 +3,7 @@
 mod attack;
 mod paging;
 mod query;
+mod tree;
 
 use std::sync::Arc;
 

@@ -29,6 +29,7 @@ mod rows;
 mod schema;
 mod select;
 mod table;
+mod tree;
 mod walk;
 mod write;
 

@@ -73,6 +73,15 @@ pub enum Source<'a> {
         /// The steps.
         steps: &'a [Step],
     },
+    /// Those below the record `row` of the kind selected, in the tree that `field` makes.
+    Below {
+        /// The record at the top, which is not among them.
+        row: Row,
+        /// The number of the field, in the kind selected.
+        field: usize,
+        /// How many levels down; all where nothing is said.
+        depth: Option<usize>,
+    },
 }
 
 /// A part of an ordered list.
@@ -184,6 +193,12 @@ impl Graph {
             Source::Walk { from, row, steps } => {
                 let leads_here = steps.iter().try_fold(from, |at, step| destination(at, *step)) == Some(query.kind);
                 let rows = if leads_here { self.walk_within(from, row, steps, budget)? } else { Vec::new() };
+                gathered = rows.into_iter().map(|row| row.0).collect();
+                Rows::of_slice(table, &gathered)
+            }
+            Source::Below { row, field, depth } => {
+                let mut rows = self.descendants(query.kind, row, field, depth, budget)?;
+                rows.sort_by_cached_key(|row| table.id(*row));
                 gathered = rows.into_iter().map(|row| row.0).collect();
                 Rows::of_slice(table, &gathered)
             }

@@ -10,6 +10,9 @@ pub(crate) fn destination(kind: Kind, step: Step) -> Option<Kind> {
         Step::Forward { kind: from, field } if from == kind => Some(KindSchema::of(kind).reference(field)?.to),
         Step::Forward { .. } => None,
         Step::Inverse { kind: from, field } => (KindSchema::of(from).reference(field)?.to == kind).then_some(from),
+        Step::Above { kind: of, field } | Step::Below { kind: of, field } => {
+            (of == kind && KindSchema::of(kind).reference(field)?.to == kind).then_some(kind)
+        }
     }
 }
 
@@ -45,6 +48,13 @@ impl Graph {
                         // Before the copy: one list can be as long as the table.
                         budget.spend(referrers.len() as u64)?;
                         reached.extend(referrers);
+                        continue;
+                    }
+                    Step::Above { .. } | Step::Below { .. } => {
+                        let mut found = self.closure(at, *row, *step, None, budget)?;
+                        let table = self.table(at);
+                        found.sort_by_cached_key(|row| table.id(*row));
+                        reached.append(&mut found);
                         continue;
                     }
                 }
@@ -97,6 +107,7 @@ impl Graph {
                     }
                 }
             }
+            Step::Above { .. } | Step::Below { .. } => return self.climb(kind, row, *step, None, budget, &mut visit),
         }
         Ok(false)
     }

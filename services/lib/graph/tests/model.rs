@@ -136,6 +136,7 @@ fn check_record(graph: &Graph, naive: &Naive, kind: Kind, id: Uuid, row: Row) {
             }
         }
     }
+    check_tree(graph, naive, kind, row, id);
     for relation in kind.relations() {
         let expected = naive.walk(id, &relation.steps);
         assert_eq!(ids(graph, relation.to, graph.walk(kind, row, &relation.steps)), expected, "{}", relation.name);
@@ -148,6 +149,22 @@ fn check_record(graph: &Graph, naive: &Naive, kind: Kind, id: Uuid, row: Row) {
             assert_eq!(back, expected);
         }
     }
+}
+
+/// The ways up and down the tree of a kind, with any bound on the levels.
+fn check_tree(graph: &Graph, naive: &Naive, kind: Kind, row: Row, id: Uuid) {
+    let Some(field) = kind.tree_field() else { return };
+    let mut budget = Budget::new(1_000_000);
+    let above = naive.levels(id, Step::Forward { kind, field }).concat();
+    let found = graph.ancestors(kind, row, field, &mut budget).unwrap();
+    assert_eq!(ids(graph, kind, found), above);
+    let below = naive.levels(id, Step::Inverse { kind, field });
+    for depth in 0..=below.len() + 1 {
+        let found = graph.descendants(kind, row, field, Some(depth), &mut budget).unwrap();
+        assert_eq!(ids(graph, kind, found), below[..depth.min(below.len())].concat());
+    }
+    let found = graph.descendants(kind, row, field, None, &mut budget).unwrap();
+    assert_eq!(ids(graph, kind, found), below.concat());
 }
 
 /// The typed reader of a field gives its value, all others give none.
@@ -189,6 +206,7 @@ fn check_query(graph: &Graph, naive: &Naive, choices: &mut Choices<'_>) {
             let source = match relation.steps[..] {
                 [Step::Inverse { field, .. }] => Source::Referrers { to: from, row, field },
                 [Step::Forward { field, .. }] => Source::References { from, row, field },
+                [Step::Below { field, .. }] => Source::Below { row, field, depth: None },
                 _ => Source::Walk { from, row, steps: &relation.steps },
             };
             (relation.to, source, naive.walk(id, &relation.steps))

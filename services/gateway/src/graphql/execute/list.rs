@@ -47,6 +47,9 @@ impl Writer<'_> {
             (Some(place), [Step::Forward { field, .. }]) => {
                 Source::References { from: place.kind, row: place.row, field: *field }
             }
+            (Some(place), [Step::Below { field, .. }]) => {
+                Source::Below { row: place.row, field: *field, depth: bound.depth }
+            }
             (Some(place), steps) => Source::Walk { from: place.kind, row: place.row, steps },
         };
         let select = Select {

@@ -153,6 +153,9 @@ impl<'d> Compiler<'d> {
             [Step::Forward { field, .. }] if !relation.many => {
                 Ok(RecordField::One { field: *field, to: relation.to, items: self.record(group, relation.to)? })
             }
+            [Step::Above { field, .. }] => {
+                Ok(RecordField::Ancestors { field: *field, items: self.record(group, relation.to)? })
+            }
             steps => Ok(RecordField::List(self.list(group, relation.to, steps.to_vec())?)),
         }
     }

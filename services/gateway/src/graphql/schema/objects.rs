@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use spil_proto::model::{FieldInfo, FieldType, HEADER_FIELDS, KindInfo, field};
+use spil_proto::model::{FieldInfo, FieldType, HEADER_FIELDS, KindInfo, Step, field};
 
 use super::text::block;
 
@@ -30,13 +30,24 @@ pub(super) fn entity(out: &mut String, info: &'static KindInfo) {
     }
     for relation in info.kind.relations() {
         block(out, "  ", &relation.doc);
-        if relation.many {
-            let _ = writeln!(out, "  {}{}", relation.name, list_arguments(relation.to.info()));
-        } else {
-            let _ = writeln!(out, "  {}: {}", relation.name, relation.to.info().name);
-        }
+        let to = relation.to.info();
+        let _ = match relation.steps.as_slice() {
+            // Short by nature, and in an order of its own.
+            [Step::Above { .. }] => writeln!(out, "  {}: [{}!]!", relation.name, to.name),
+            [Step::Below { .. }] => writeln!(out, "  {}({DEPTH}{}", relation.name, after_bracket(&list_arguments(to))),
+            _ if relation.many => writeln!(out, "  {}{}", relation.name, list_arguments(to)),
+            _ => writeln!(out, "  {}: {}", relation.name, to.name),
+        };
     }
     out.push_str("}\n\n");
+}
+
+/// The argument that a list of what is below a record has besides.
+const DEPTH: &str = "\n    \"How many levels down, at least 1; all of them where nothing is said.\"\n    depth: Int";
+
+/// The arguments of a list without the bracket that opens them.
+fn after_bracket(arguments: &str) -> &str {
+    arguments.strip_prefix('(').unwrap_or(arguments)
 }
 
 /// The arguments and the type of a list of a kind: `(filter: …, first: …): CapabilityConnection!`.

@@ -187,7 +187,7 @@ impl<'f> Plan<'f> {
                 referrers(graph, kind, *field, &[*target], limit)?
             }
             Plan::Related { steps, to, quantifier: Quantifier::Some, plan: Some(plan) } => {
-                let back: Vec<Step> = steps.iter().rev().map(|step| reverse(*step)).collect();
+                let back: Vec<Step> = steps.iter().rev().map(|step| step.reversed()).collect();
                 let mut rows = Vec::new();
                 for row in plan.candidates(graph, *to, limit)? {
                     rows.extend(graph.walk_within(*to, Row(row), &back, limit).ok()?);
@@ -212,13 +212,6 @@ fn referrers(graph: &Graph, kind: Kind, field: usize, targets: &[u32], limit: &m
         rows.extend(referrers);
     }
     Some(rows)
-}
-
-fn reverse(step: Step) -> Step {
-    match step {
-        Step::Forward { kind, field } => Step::Inverse { kind, field },
-        Step::Inverse { kind, field } => Step::Forward { kind, field },
-    }
 }
 
 impl<'f> Check<'f> {

@@ -84,16 +84,35 @@ impl Naive {
         ids
     }
 
+    /// What a record leads to by one hop.
+    fn hop(&self, id: Uuid, step: Step) -> Vec<Uuid> {
+        match step {
+            Step::Forward { kind, field } => self.references(kind, id, field),
+            Step::Inverse { kind, field } => self.referrers(id, kind, field),
+            Step::Above { kind, field } => self.levels(id, Step::Forward { kind, field }).concat(),
+            Step::Below { kind, field } => self.levels(id, Step::Inverse { kind, field }).concat(),
+        }
+    }
+
+    /// The records that a record leads to by one hop, by two and so on, each where it is met first.
+    pub fn levels(&self, id: Uuid, hop: Step) -> Vec<Vec<Uuid>> {
+        let mut levels = vec![vec![id]];
+        while !levels.last().unwrap().is_empty() {
+            let mut next: Vec<Uuid> = levels.last().unwrap().iter().flat_map(|id| self.hop(*id, hop)).collect();
+            next.sort();
+            next.dedup();
+            next.retain(|id| !levels.iter().flatten().any(|met| met == id));
+            levels.push(next);
+        }
+        levels.remove(0);
+        levels.pop();
+        levels
+    }
+
     pub fn walk(&self, id: Uuid, steps: &[Step]) -> Vec<Uuid> {
         let mut ids = vec![id];
         for step in steps {
-            ids = ids
-                .iter()
-                .flat_map(|id| match *step {
-                    Step::Forward { kind, field } => self.references(kind, *id, field),
-                    Step::Inverse { kind, field } => self.referrers(*id, kind, field),
-                })
-                .collect();
+            ids = ids.iter().flat_map(|id| self.hop(*id, *step)).collect();
             ids.sort();
             ids.dedup();
         }
