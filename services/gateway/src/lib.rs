@@ -1,9 +1,10 @@
 //! Follows the owners, holds the snapshot and serves GraphQL.
 //!
 //! [`follow`] reads the change feeds and publishes the graph in [`live`]; [`graphql`] answers requests from it; [`http`] is the
-//! front door.
+//! front door. [`schema_check`] says what a change of the schema breaks.
 
 pub mod follow;
 pub mod graphql;
 pub mod http;
 pub mod live;
+pub mod schema_check;

@@ -4,6 +4,7 @@ mod demo;
 mod import;
 mod migrate;
 mod probe;
+mod schema;
 mod serve;
 mod token;
 
@@ -14,7 +15,6 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
-use spil_gateway::graphql::schema::SpilSchema;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{Config, Flags};
@@ -42,8 +42,11 @@ enum Command {
     Migrate,
     /// Signs a development token.
     Token(token::TokenArgs),
-    /// Prints the GraphQL schema.
-    Schema,
+    /// Prints the GraphQL schema, or says what a change of it breaks.
+    Schema {
+        #[command(subcommand)]
+        command: Option<schema::SchemaCommand>,
+    },
     /// Reads CSV files into the graph, as a mapping says.
     Import(import::ImportArgs),
     /// Asks the gateway at `--listen` whether it is ready; where `--roles` has no gateway, whether the owners at `--grpc-listen` are there.
@@ -81,10 +84,7 @@ async fn dispatch(cli: Cli) -> Outcome {
         Command::Demo(args) => demo::run(Config::load(&cli.flags)?, &args).await,
         Command::Migrate => migrate::run(&Config::load(&cli.flags)?).await,
         Command::Token(args) => token::run(&Config::load(&cli.flags)?, &args).await,
-        Command::Schema => {
-            say(&SpilSchema::get()?.sdl)?;
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Schema { command } => schema::run(command),
         Command::Import(args) => import::run(&Config::load(&cli.flags)?, args).await,
         Command::Healthcheck => probe::run(&Config::load(&cli.flags)?).await,
         Command::Config => {
