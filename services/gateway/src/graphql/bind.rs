@@ -9,14 +9,14 @@ use apollo_compiler::{
     response::{JsonMap, JsonValue, serde_json_bytes::ByteString},
 };
 use spil_graph::{Filter, Order, Position};
-use spil_proto::model::Kind;
+use spil_proto::model::{FieldInfo, Kind};
 use uuid::Uuid;
 
 use super::{
     cursor,
     error::{Code, GraphqlError},
     global_id,
-    limits::{DEFAULT_PAGE, MAX_PAGE},
+    limits::{DEFAULT_FACETS, DEFAULT_PAGE, MAX_PAGE},
     plan::{Plan, Purpose, Slot, Verb},
     schema,
 };
@@ -28,6 +28,7 @@ pub(super) enum Bound {
     Nodes(Vec<Option<(Kind, Uuid)>>),
     Get(Get),
     List(Box<List>),
+    Facets(Facets),
     /// A language tag.
     LocalName(Option<String>),
     Mutation(Box<Write>),
@@ -50,6 +51,12 @@ pub(super) struct List {
     pub(super) before: Option<Position>,
     /// How many levels down, where the list is of what is below a record.
     pub(super) depth: Option<usize>,
+}
+
+/// Of which field, and how many, facets are wanted.
+pub(super) struct Facets {
+    pub(super) field: &'static FieldInfo,
+    pub(super) first: usize,
 }
 
 /// Reads the arguments of every slot.
@@ -126,6 +133,7 @@ impl Arguments<'_> {
             Purpose::Nodes => self.ids().map(Bound::Nodes),
             Purpose::Get(kind) => self.get(kind).map(Bound::Get),
             Purpose::List(kind) => self.list(kind).map(|list| Bound::List(Box::new(list))),
+            Purpose::Facets(kind) => self.facets(kind).map(Bound::Facets),
             Purpose::LocalName => Ok(Bound::LocalName(self.text("language").map(str::to_owned))),
             Purpose::Mutation(kind, verb) => self.mutation(kind, verb).map(|write| Bound::Mutation(Box::new(write))),
         };
@@ -200,6 +208,12 @@ impl Arguments<'_> {
         }
     }
 
+    fn facets(&self, kind: Kind) -> Result<Facets, Fault> {
+        let field = self.text("by").and_then(|name| schema::facet_field(kind.info(), name));
+        let field = field.ok_or_else(|| Fault::new("no field with facets").within("by"))?;
+        Ok(Facets { field, first: self.count("first")?.unwrap_or(DEFAULT_FACETS) })
+    }
+
     fn count(&self, name: &str) -> Result<Option<usize>, Fault> {
         let Some(value) = self.values.get(name).and_then(JsonValue::as_i64) else { return Ok(None) };
         match usize::try_from(value) {
@@ -228,16 +242,14 @@ impl Arguments<'_> {
             .iter()
             .map(|item| {
                 let part = |name: &str| item.get(name).and_then(JsonValue::as_str);
-                let field = part("field")
-                    .and_then(|name| schema::order_field(kind.info(), name))
+                let by = part("field")
+                    .and_then(|name| schema::order_by(kind.info(), name))
                     .ok_or_else(|| Fault::new("no field to order by"))?;
-                Ok(Order { field: field.index, descending: part("direction") == Some("DESC") })
+                Ok(Order { by, descending: part("direction") == Some("DESC") })
             })
             .collect::<Result<_, Fault>>()?;
-        let twice = orders
-            .iter()
-            .enumerate()
-            .any(|(at, order)| orders[..at].iter().any(|earlier| earlier.field == order.field));
+        let twice =
+            orders.iter().enumerate().any(|(at, order)| orders[..at].iter().any(|earlier| earlier.by == order.by));
         if twice { Err(Fault::new("a field to order by is given twice")) } else { Ok(orders) }
     }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value as Json, json};
-use spil_graph::{Order, Position};
+use spil_graph::{By, Order, Position};
 use spil_proto::model::{FieldType, Kind, Value};
 use uuid::Uuid;
 
@@ -38,14 +38,24 @@ pub(crate) fn decode(text: &str, kind: Kind, order: &[Order]) -> Option<Position
     let values = order
         .iter()
         .zip(values)
-        .map(|(order, value)| from_json(value, kind.info().field(order.field)?.ty))
+        .map(|(order, value)| match order.by {
+            By::Field(field) => from_json(value, kind.info().field(field)?.ty),
+            By::Count(_) => value.as_i64().map(Value::Int),
+        })
         .collect::<Option<_>>()?;
     Some(Position { values, id: id.parse().ok()? })
 }
 
 /// Tells orders apart, so that a cursor of one is not taken for a place in another.
 fn signature(order: &[Order]) -> String {
-    order.iter().map(|order| format!("{}{}", order.field, if order.descending { '-' } else { '+' })).collect()
+    let part = |order: &Order| {
+        let direction = if order.descending { '-' } else { '+' };
+        match order.by {
+            By::Field(field) => format!("{field}{direction}"),
+            By::Count(relation) => format!("c{relation}{direction}"),
+        }
+    };
+    order.iter().map(part).collect()
 }
 
 fn to_json(value: &Value<'_>) -> Json {
@@ -91,12 +101,13 @@ mod tests {
         let kind = Kind::Initiative;
         let index = |name| kind.info().field_by_name(name).expect("a field").index;
         let order = [
-            Order { field: index("start"), descending: true },
-            Order { field: index("budget"), descending: false },
-            Order { field: field::NAME, descending: false },
+            Order { by: By::Field(index("start")), descending: true },
+            Order { by: By::Field(index("budget")), descending: false },
+            Order { by: By::Field(field::NAME), descending: false },
+            Order { by: By::Count(2), descending: true },
         ];
         let position = Position {
-            values: vec![Value::Date(20_000), Value::Null, Value::Text("Café \"x\"".into())],
+            values: vec![Value::Date(20_000), Value::Null, Value::Text("Café \"x\"".into()), Value::Int(7)],
             id: Uuid::from_u128(9),
         };
         let text = encode(&position, &order);
@@ -104,12 +115,17 @@ mod tests {
         assert_eq!((read.id, read.values), (position.id, position.values));
         assert!(decode(&text, kind, &order[..2]).is_none());
         assert!(decode(&text, kind, &[]).is_none());
+        let mut other = order;
+        other[3].by = By::Count(3);
+        assert!(decode(&text, kind, &other).is_none(), "another relation is another order");
+        other[3].by = By::Field(2);
+        assert!(decode(&text, kind, &other).is_none(), "a count is no value");
         let order: Vec<_> = kind
             .info()
             .fields()
             .filter(|field| super::super::schema::is_orderable(field))
             .take(8)
-            .map(|field| Order { field: field.index, descending: false })
+            .map(|field| Order { by: By::Field(field.index), descending: false })
             .collect();
         let longest = Position {
             values: order.iter().map(|_| Value::Text("\u{1}".repeat(4096).into())).collect(),

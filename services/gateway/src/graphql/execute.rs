@@ -1,5 +1,6 @@
 //! Runs the plan of a query: walks the graph and writes the answer as JSON, without anything in between.
 
+mod facets;
 mod list;
 mod record;
 mod snapshot;

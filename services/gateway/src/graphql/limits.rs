@@ -31,10 +31,12 @@ impl Default for Limits {
 
 /// How deep fragments may be nested within fragments, whether they have fields or not.
 const MAX_FRAGMENT_NESTING: usize = 50;
-/// The most records of one page.
+/// The most records of one page, and the most facets.
 pub const MAX_PAGE: usize = 1000;
 /// The records of a page where the document does not say.
 pub const DEFAULT_PAGE: usize = 100;
+/// The facets of a list where the document does not say.
+pub const DEFAULT_FACETS: usize = 50;
 
 /// How large a selection is with its fragments written out.
 #[derive(Clone, Copy, Default)]

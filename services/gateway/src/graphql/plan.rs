@@ -89,6 +89,7 @@ pub(super) enum Purpose {
     Nodes,
     Get(Kind),
     List(Kind),
+    Facets(Kind),
     LocalName,
     Mutation(Kind, Verb),
 }
@@ -202,6 +203,8 @@ pub(super) struct ListField {
     pub(super) steps: Vec<Step>,
     pub(super) items: Vec<Item<ConnectionField>>,
     pub(super) want_total: bool,
+    /// Whether the whole list is to be gone over.
+    pub(super) want_facets: bool,
 }
 
 /// A field of a connection.
@@ -211,6 +214,16 @@ pub(super) enum ConnectionField {
     PageInfo(Vec<Item<PageInfoField>>),
     Nodes(Vec<Item<RecordField>>),
     Edges(Vec<Item<EdgeField>>),
+    Facets { slot: usize, items: Vec<Item<FacetField>> },
+}
+
+/// A field of a facet.
+pub(super) enum FacetField {
+    TypeName,
+    Value,
+    Count,
+    /// The record that the value refers to, by its kind.
+    Record(NodeItems),
 }
 
 /// A field of an edge.

@@ -7,7 +7,8 @@ mod text;
 use std::{fmt::Write, sync::LazyLock};
 
 use apollo_compiler::{Name, Schema, collections::HashMap, schema::Implementers, validation::Valid};
-use spil_proto::model::{ENUMS, FieldInfo, FieldType, Kind, KindInfo};
+use spil_graph::By;
+use spil_proto::model::{ENUMS, FieldInfo, FieldType, Kind, KindInfo, Relation, TextFormat, field};
 
 use text::{block, upper_first};
 
@@ -50,9 +51,46 @@ pub(crate) fn order_field_name(field: &FieldInfo) -> String {
     field.column.to_uppercase()
 }
 
-/// The field that an order names.
-pub(crate) fn order_field(info: &'static KindInfo, name: &str) -> Option<&'static FieldInfo> {
-    info.fields().find(|field| is_orderable(field) && order_field_name(field) == name)
+/// The value of that enumeration that counts the records of a relation: `children` as `CHILDREN_COUNT`.
+pub(crate) fn order_count_name(relation: &Relation) -> String {
+    format!("{}_COUNT", upper_snake(relation.name))
+}
+
+/// What an order names: a field, or a relation to many records, whose number counts.
+pub(crate) fn order_by(info: &'static KindInfo, name: &str) -> Option<By> {
+    let field = info.fields().find(|field| is_orderable(field) && order_field_name(field) == name);
+    field.map(|field| By::Field(field.index)).or_else(|| {
+        if !name.ends_with("_COUNT") {
+            return None;
+        }
+        let mut relations = info.kind.relations().into_iter();
+        relations.position(|relation| relation.many && order_count_name(&relation) == name).map(By::Count)
+    })
+}
+
+/// The field that a value of the enumeration of facets names, for instance of `CapabilityFacetField`.
+pub(crate) fn facet_field(info: &'static KindInfo, name: &str) -> Option<&'static FieldInfo> {
+    info.fields().find(|field| has_facets(field) && order_field_name(field) == name)
+}
+
+/// The widest range of a whole number that has facets.
+const MAX_FACET_RANGE: f64 = 1000.0;
+
+/// Whether a field takes few values, so that it says something how often each of them occurs.
+pub(crate) fn has_facets(field: &FieldInfo) -> bool {
+    if field.index < field::OWN {
+        return field.index == field::TAGS;
+    }
+    let is_short = field.max_length <= MAX_ORDERED_TEXT && field.format != TextFormat::Email;
+    match field.ty {
+        FieldType::Bool | FieldType::Enum(_) | FieldType::EnumList(_) | FieldType::Ref(_) | FieldType::RefList(_) => {
+            true
+        }
+        FieldType::Int => field.min.zip(field.max).is_some_and(|(min, max)| max - min <= MAX_FACET_RANGE),
+        // Texts about people tell one from another.
+        FieldType::Text | FieldType::TextList => is_short && field.personal.is_empty(),
+        _ => false,
+    }
 }
 
 /// The longest text, in bytes, that records can be put in order by: cursors hold it.
@@ -96,6 +134,7 @@ fn sdl() -> String {
         objects::connection(&mut out, info);
         inputs::filters(&mut out, info);
         inputs::order(&mut out, info);
+        inputs::facet(&mut out, info);
         inputs::mutations(&mut out, info);
     }
     out.truncate(out.trim_end().len());
@@ -105,7 +144,11 @@ fn sdl() -> String {
 
 /// The name of a kind in the enumeration `RecordKind`: `ORG_UNIT`.
 pub(crate) fn kind_value(kind: Kind) -> String {
-    let name = kind.info().name;
+    upper_snake(kind.info().name)
+}
+
+/// A name in camel case as an enumeration value.
+fn upper_snake(name: &str) -> String {
     let mut value = String::with_capacity(name.len() + 4);
     for (at, letter) in name.char_indices() {
         if at > 0 && letter.is_uppercase() {
@@ -268,6 +311,16 @@ type PageInfo {
   endCursor: String
 }
 
+"How many records of a list have a value."
+type Facet {
+  "The value: the name of an enumeration value, `true` or `false`, a number, a text, or the id of a record; null for records without a value."
+  value: String
+  "How many records of the list have it."
+  count: Int!
+  "The record whose id the value is; null where the field refers to nothing, or to what is not there."
+  record: Record
+}
+
 "Which way an order runs. Records without a value come last in ASC and first in DESC."
 enum OrderDirection {
   "From small to large, A to Z, early to late."
@@ -388,9 +441,9 @@ type KindDigest {
   checksum: String!
 }
 
-"Compares a text. Upper and lower case count as equal in `contains` and `startsWith` only. A record without a value matches `isNull: true`, `ne` and `notIn`."
+"Compares a text. `contains` and `startsWith` take upper and lower case, and letters with and without accents, for equal: `cafe` is in `Café`, `STRASSE` is `Straße`. A record without a value matches `isNull: true`, `ne` and `notIn`."
 input StringFilter {
-  "Equal."
+  "Equal, character by character."
   eq: String
   "Not equal."
   ne: String
@@ -398,15 +451,15 @@ input StringFilter {
   in: [String!]
   "None of these."
   notIn: [String!]
-  "Holds this, in any case."
+  "Holds this, in any case, with or without accents."
   contains: String
-  "Begins with this, in any case."
+  "Begins with this, in any case, with or without accents."
   startsWith: String
-  "Before this in the order of the characters."
+  "Before this in the order that `orderBy` makes."
   lt: String
   "Before this or equal."
   lte: String
-  "After this in the order of the characters."
+  "After this in the order that `orderBy` makes."
   gt: String
   "After this or equal."
   gte: String
@@ -416,8 +469,14 @@ input StringFilter {
 
 "Looks into a list of texts."
 input StringListFilter {
-  "Holds this."
+  "Holds this, character by character."
   has: String
+  "Holds at least one of these."
+  hasAny: [String!]
+  "Holds a text that is so in every way given."
+  some: StringFilter
+  "Holds no text that is so in every way given."
+  none: StringFilter
   "Is empty, or is not."
   isEmpty: Boolean
 }
@@ -440,6 +499,8 @@ input IdFilter {
 input IdListFilter {
   "Holds this."
   has: ID
+  "Holds at least one of these."
+  hasAny: [ID!]
   "Is empty, or is not."
   isEmpty: Boolean
 }
@@ -448,14 +509,44 @@ input IdListFilter {
 input ExternalIdListFilter {
   "Holds this."
   has: ExternalIdInput
+  "Holds at least one of these."
+  hasAny: [ExternalIdInput!]
+  "Holds an external id that is so."
+  some: ExternalIdFilter
+  "Holds no external id that is so."
+  none: ExternalIdFilter
   "Is empty, or is not."
   isEmpty: Boolean
 }
 
+"Compares an external id. What is given must hold together."
+input ExternalIdFilter {
+  "The system that uses the id."
+  system: StringFilter
+  "The id in that system."
+  id: StringFilter
+}
+
 "Looks into translations."
 input TranslationListFilter {
+  "Holds this."
+  has: TranslationInput
+  "Holds at least one of these."
+  hasAny: [TranslationInput!]
+  "Holds a translation that is so."
+  some: TranslationFilter
+  "Holds no translation that is so."
+  none: TranslationFilter
   "Is empty, or is not."
   isEmpty: Boolean
+}
+
+"Compares a name in another language. What is given must hold together."
+input TranslationFilter {
+  "The language tag (BCP 47)."
+  language: StringFilter
+  "The name in that language."
+  name: StringFilter
 }
 
 "Compares a truth value."

@@ -8,7 +8,7 @@ use std::{
 };
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use spil_graph::{Budget, Filter, Graph, Order, Quantifier, Row, Select, Source, Test};
+use spil_graph::{Budget, By, Filter, Graph, Order, Quantifier, Row, Select, Source, Test};
 use spil_proto::{
     changefeed::v1::Record,
     model::{Kind, Step, Value, field},
@@ -237,8 +237,8 @@ fn reads(group: &mut criterion::BenchmarkGroup<'_, criterion::measurement::WallT
         });
     });
 
-    let by_name = [Order { field: field::NAME, descending: false }];
-    let by_two = [by_name[0], Order { field: field::KEY, descending: true }];
+    let by_name = [Order { by: By::Field(field::NAME), descending: false }];
+    let by_two = [by_name[0], Order { by: By::Field(field::KEY), descending: true }];
     let contains = Filter::Field { field: field::NAME, test: Test::Contains("NUMBER 77".into()) };
     let related = Filter::Related {
         steps: vec![Step::Forward { kind: Kind::SkillAssertion, field: number_of(Kind::SkillAssertion, "skill_id") }],

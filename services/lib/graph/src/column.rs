@@ -326,7 +326,7 @@ pub(crate) fn raw_integer(value: &Value<'_>) -> Option<i64> {
 }
 
 /// The value that a whole number stands for.
-fn integer(number: i64, ty: FieldType) -> Value<'static> {
+pub(crate) fn integer(number: i64, ty: FieldType) -> Value<'static> {
     let narrow = || i32::try_from(number).unwrap_or_default();
     match ty {
         FieldType::Bool => Value::Bool(number != 0),

@@ -1,5 +1,6 @@
 //! Conditions on records.
 
+mod check;
 mod plan;
 
 use spil_proto::model::{Kind, Step, Value};
@@ -49,14 +50,21 @@ pub enum Quantifier {
     None,
     /// All; true if there are none.
     Every,
+    /// A number of them, each record counted once.
+    Count {
+        /// The fewest.
+        least: usize,
+        /// The most; no number is in the range if this is less.
+        most: usize,
+    },
 }
 
 /// A test of one field.
 ///
 /// A missing value passes `IsNull(true)`, `NotEquals` and `NotIn`, and no other test. `NotEquals` and `NotIn` are the exact opposites of
 /// `Equals` and `In`. A value to compare with that is null, or of another type than the field, equals nothing and has no order; a
-/// whole number will do for any field of numbers. Fields that hold lists pass only `IsNull`, `NotEquals`, `NotIn` and `Has`. Fields
-/// that refer are tested by the ids they hold, also where these lead nowhere.
+/// whole number will do for any field of numbers. Fields that hold lists pass only `IsNull`, `NotEquals`, `NotIn` and the tests of lists.
+/// Fields that refer are tested by the ids they hold, also where these lead nowhere.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Test {
     /// There is no value (or, if false: there is one).
@@ -77,12 +85,22 @@ pub enum Test {
     Greater(Value<'static>),
     /// The value is this one or comes after it.
     GreaterOrEqual(Value<'static>),
-    /// The text holds this one, without regard to case.
+    /// The text holds this one, without regard to case and accents.
     Contains(String),
-    /// The text starts with this one, without regard to case.
+    /// The text starts with this one, without regard to case and accents.
     StartsWith(String),
     /// The list holds this item: a text, an enumeration value, the id of a record; or all of these external ids or translations.
     Has(Value<'static>),
+    /// The list of texts holds one that passes all of these tests.
+    HasText(Vec<Test>),
+    /// The list of external ids holds one whose system and id pass all of these tests, or the list of translations one whose language and
+    /// name do.
+    HasPair {
+        /// Tests of the system or the language.
+        first: Vec<Test>,
+        /// Tests of the id or the name.
+        second: Vec<Test>,
+    },
 }
 
 impl Graph {

@@ -2,6 +2,7 @@
 
 use std::{
     cmp::Ordering,
+    collections::HashMap,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, AtomicU8, Ordering::Relaxed},
@@ -12,18 +13,27 @@ use rust_decimal::prelude::ToPrimitive;
 use spil_proto::model::{Kind, Value};
 use uuid::Uuid;
 
-use crate::{Graph, Row, fold, table::Table};
+use crate::{Budget, Exhausted, Graph, Row, fold, schema::KindSchema, table::Table};
 
 /// One level of an order. Whatever the levels, records that are equal in all of them follow in the order of their ids.
 ///
-/// Texts are compared without regard to case, and by their bytes where that makes no difference. A missing value comes last, and
-/// first if descending. Fields that hold lists make no order.
+/// Texts are compared without regard to case and accents, and by their bytes where that makes no difference. A missing value comes
+/// last, and first if descending. Fields that hold lists make no order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Order {
-    /// The number of the field.
-    pub field: usize,
+    /// What decides.
+    pub by: By,
     /// Whether greater values come first.
     pub descending: bool,
+}
+
+/// What decides an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum By {
+    /// The value of the field with this number.
+    Field(usize),
+    /// How many records a relation leads to, each counted once; the relation by its place in [`Kind::relations`].
+    Count(usize),
 }
 
 /// A place in an ordered list, told by the values that stood there, so that it means something even after the record has changed
@@ -37,10 +47,68 @@ pub struct Position {
 }
 
 impl Graph {
-    /// The position of a record in an order.
-    pub fn position(&self, kind: Kind, row: Row, order: &[Order]) -> Position {
-        let values = order.iter().map(|level| self.value(kind, row, level.field).into_owned()).collect();
-        Position { values, id: self.table(kind).id(row) }
+    /// The position of a record in an order. What is counted on the way is paid for.
+    ///
+    /// # Errors
+    /// If counting looks at more records than the budget allows.
+    pub fn position(&self, kind: Kind, row: Row, order: &[Order], budget: &mut Budget) -> Result<Position, Exhausted> {
+        let value = |level: &Order| match level.by {
+            By::Field(field) => Ok(self.value(kind, row, field).into_owned()),
+            By::Count(relation) => self.count_of(kind, row, relation, budget).map(Value::Int),
+        };
+        Ok(Position { values: order.iter().map(value).collect::<Result<_, _>>()?, id: self.table(kind).id(row) })
+    }
+
+    /// How many records a relation leads to, the relation by its place. One that does not exist leads nowhere.
+    fn count_of(&self, kind: Kind, row: Row, relation: usize, budget: &mut Budget) -> Result<i64, Exhausted> {
+        let Some(steps) = KindSchema::of(kind).relations.get(relation) else { return Ok(0) };
+        let count = self.count_within(kind, row, steps, budget)?;
+        // A table has fewer rows than that.
+        Ok(i64::try_from(count).unwrap_or(i64::MAX))
+    }
+}
+
+/// The counts by which some records are put in order, taken once for each.
+#[derive(Debug)]
+pub(crate) struct Counts {
+    /// The relation that each level of the order counts, where it does.
+    levels: Vec<Option<usize>>,
+    /// Where the counts of a row stand, one for each level that counts.
+    places: HashMap<u32, usize>,
+    values: Vec<i64>,
+}
+
+impl Counts {
+    /// Room for the counts of an order; none if it has none.
+    pub(crate) fn of(order: &[Order]) -> Option<Counts> {
+        let mut number = 0..;
+        let levels: Vec<Option<usize>> =
+            order.iter().map(|level| if matches!(level.by, By::Count(_)) { number.next() } else { None }).collect();
+        levels.iter().any(Option::is_some).then(|| Counts { levels, places: HashMap::new(), values: Vec::new() })
+    }
+
+    /// Counts what the order asks for.
+    pub(crate) fn take(
+        &mut self,
+        graph: &Graph,
+        kind: Kind,
+        row: Row,
+        order: &[Order],
+        budget: &mut Budget,
+    ) -> Result<(), Exhausted> {
+        self.places.insert(row.0, self.values.len());
+        for level in order {
+            if let By::Count(relation) = level.by {
+                self.values.push(graph.count_of(kind, row, relation, budget)?);
+            }
+        }
+        Ok(())
+    }
+
+    fn value(&self, row: Row, level: usize) -> Value<'static> {
+        let place = self.places.get(&row.0).copied().zip(self.levels.get(level).copied().flatten());
+        let count = place.and_then(|(place, number)| self.values.get(place + number));
+        count.map_or(Value::Null, |count| Value::Int(*count))
     }
 }
 
@@ -107,6 +175,8 @@ pub(crate) struct Sorter<'a> {
     pub(crate) graph: &'a Graph,
     pub(crate) kind: Kind,
     pub(crate) order: &'a [Order],
+    /// The counts of all records to be compared, if the order has any.
+    pub(crate) counts: Option<&'a Counts>,
 }
 
 /// A record with the prefix of the first level, which settles most comparisons.
@@ -116,10 +186,18 @@ pub(crate) struct Ranked {
     pub(crate) row: Row,
 }
 
-impl Sorter<'_> {
+impl<'a> Sorter<'a> {
+    #[inline]
+    fn value(&self, row: Row, number: usize, level: &Order) -> Value<'a> {
+        match level.by {
+            By::Field(field) => self.graph.value(self.kind, row, field),
+            By::Count(_) => self.counts.map_or(Value::Null, |counts| counts.value(row, number)),
+        }
+    }
+
     pub(crate) fn rank(&self, row: Row) -> Ranked {
         let prefix = self.order.first().map_or(0, |level| {
-            let prefix = prefix(&self.graph.value(self.kind, row, level.field));
+            let prefix = prefix(&self.value(row, 0, level));
             if level.descending { !prefix } else { prefix }
         });
         Ranked { prefix, row }
@@ -127,11 +205,8 @@ impl Sorter<'_> {
 
     pub(crate) fn compare(&self, a: Ranked, b: Ranked) -> Ordering {
         a.prefix.cmp(&b.prefix).then_with(|| {
-            for level in self.order {
-                let order = compare(
-                    &self.graph.value(self.kind, a.row, level.field),
-                    &self.graph.value(self.kind, b.row, level.field),
-                );
+            for (number, level) in self.order.iter().enumerate() {
+                let order = compare(&self.value(a.row, number, level), &self.value(b.row, number, level));
                 if order.is_ne() {
                     return if level.descending { order.reverse() } else { order };
                 }
@@ -143,8 +218,8 @@ impl Sorter<'_> {
 
     /// How a record stands to a position.
     pub(crate) fn compare_to(&self, row: Row, position: &Position) -> Ordering {
-        for (level, value) in self.order.iter().zip(&position.values) {
-            let order = compare(&self.graph.value(self.kind, row, level.field), value);
+        for (number, (level, value)) in self.order.iter().zip(&position.values).enumerate() {
+            let order = compare(&self.value(row, number, level), value);
             if order.is_ne() {
                 return if level.descending { order.reverse() } else { order };
             }
@@ -195,8 +270,8 @@ impl Orders {
 
     /// All live rows of the table in an order of one level, if it is worth keeping.
     pub(crate) fn sorted<'a>(&'a self, sorter: Sorter<'_>, table: &Table) -> Option<&'a [u32]> {
-        let [level] = sorter.order else { return None };
-        let kept = self.kept.get(2 * level.field + usize::from(level.descending))?;
+        let [Order { by: By::Field(field), descending }] = *sorter.order else { return None };
+        let kept = self.kept.get(2 * field + usize::from(descending))?;
         if let Some(rows) = kept.rows.get() {
             return Some(rows);
         }

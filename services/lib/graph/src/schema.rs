@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use spil_proto::model::{FieldType, Kind, field};
+use spil_proto::model::{FieldType, Kind, Step, field};
 
 /// How many kinds there are.
 pub(crate) const KINDS: usize = Kind::ALL.len();
@@ -36,6 +36,8 @@ pub(crate) struct KindSchema {
     pub(crate) references: Vec<Reference>,
     /// The fields of any kind that refer to this one. The number of an entry is its slot.
     pub(crate) inverses: Vec<Inverse>,
+    /// The steps of each relation, in the order of [`Kind::relations`].
+    pub(crate) relations: Vec<Vec<Step>>,
 }
 
 /// A field that refers to records.
@@ -116,7 +118,8 @@ static SCHEMAS: LazyLock<Vec<KindSchema>> = LazyLock::new(|| {
                     Some(Reference { field: at, to, slot, many })
                 })
                 .collect();
-            KindSchema { kind, plain, references, inverses: inverses_of(kind), types }
+            let relations = kind.relations().into_iter().map(|relation| relation.steps).collect();
+            KindSchema { kind, plain, references, inverses: inverses_of(kind), relations, types }
         })
         .collect()
 });

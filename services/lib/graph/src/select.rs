@@ -7,7 +7,7 @@ use spil_proto::model::{Kind, Step};
 use crate::{
     Budget, Exhausted, Graph, Order, Position, Row,
     filter::{Filter, Plan},
-    order::{Ranked, Sorter},
+    order::{Counts, Ranked, Sorter},
     rows::{Rows, RowsIter},
     schema::KindSchema,
     table::Table,
@@ -46,6 +46,8 @@ pub struct Select<'a> {
 pub enum Source<'a> {
     /// All of the kind.
     All,
+    /// These live records, in the order of their ids, each once.
+    Rows(&'a [Row]),
     /// Those whose `field` refers to the record `row` of kind `to`.
     Referrers {
         /// The kind referred to.
@@ -82,6 +84,24 @@ pub enum Source<'a> {
         /// How many levels down; all where nothing is said.
         depth: Option<usize>,
     },
+}
+
+/// Records to look at, in the order of their ids.
+enum Found<'a> {
+    /// All of the kind.
+    Whole,
+    Listed(Rows<'a>),
+    Gathered(Vec<u32>),
+}
+
+impl Found<'_> {
+    fn rows<'b>(&'b self, table: &'b Table) -> Rows<'b> {
+        match self {
+            Found::Whole => table.rows(),
+            Found::Listed(rows) => *rows,
+            Found::Gathered(rows) => Rows::of_slice(table, rows),
+        }
+    }
 }
 
 /// A part of an ordered list.
@@ -170,41 +190,15 @@ impl Graph {
         let plan = query.filter.map(|filter| Plan::new(self, query.kind, filter)).transpose()?;
         // A list below many records makes the plan many times.
         budget.spend(plan.as_ref().map_or(0, Plan::size))?;
-        let gathered: Vec<u32>;
-        let mut whole = false;
-        let rows = match query.source {
-            Source::All => match plan.as_ref().and_then(|plan| self.narrow(plan, query.kind, budget)) {
-                Some(rows) => {
-                    gathered = rows;
-                    Rows::of_slice(table, &gathered)
-                }
-                None => {
-                    whole = true;
-                    table.rows()
-                }
-            },
-            Source::Referrers { to, row, field } => self.referrers(to, row, query.kind, field),
-            Source::References { from, row, field } => {
-                let leads_here = KindSchema::of(from).reference(field).is_some_and(|found| found.to == query.kind);
-                let rows = if leads_here { self.targets(from, row, field) } else { Vec::new() };
-                gathered = rows.into_iter().map(|row| row.0).collect();
-                Rows::of_slice(table, &gathered)
-            }
-            Source::Walk { from, row, steps } => {
-                let leads_here = steps.iter().try_fold(from, |at, step| destination(at, *step)) == Some(query.kind);
-                let rows = if leads_here { self.walk_within(from, row, steps, budget)? } else { Vec::new() };
-                gathered = rows.into_iter().map(|row| row.0).collect();
-                Rows::of_slice(table, &gathered)
-            }
-            Source::Below { row, field, depth } => {
-                let mut rows = self.descendants(query.kind, row, field, depth, budget)?;
-                rows.sort_by_cached_key(|row| table.id(*row));
-                gathered = rows.into_iter().map(|row| row.0).collect();
-                Rows::of_slice(table, &gathered)
-            }
-        };
-        let sorter = Sorter { graph: self, kind: query.kind, order: query.order };
-        let kept = if whole { self.kept_order(table, sorter) } else { None };
+        let found = self.found(query.kind, query.source, plan.as_ref(), budget)?;
+        let rows = found.rows(table);
+        if let Some(mut counts) = Counts::of(query.order) {
+            let rows = self.counted(query, rows, plan.as_ref(), &mut counts, budget)?;
+            let sorter = Sorter { graph: self, kind: query.kind, order: query.order, counts: Some(&counts) };
+            return pick(query, Rows::of_slice(table, &rows), sorter, None, budget);
+        }
+        let sorter = Sorter { graph: self, kind: query.kind, order: query.order, counts: None };
+        let kept = if matches!(found, Found::Whole) { self.kept_order(table, sorter) } else { None };
         let sequence = match kept {
             _ if query.order.is_empty() => Sequence::ById(rows),
             Some(sorted) => Sequence::Sorted(Rows::of_slice(table, sorted), sorter),
@@ -221,6 +215,87 @@ impl Graph {
                 }
             }
         }
+    }
+
+    /// All records of a source that pass a filter, in the order of their ids: the whole list of which [`Graph::select`] gives a page.
+    ///
+    /// # Errors
+    /// If more records have to be looked at than the budget allows, or the filter is too deep.
+    pub fn gather(
+        &self,
+        kind: Kind,
+        source: Source<'_>,
+        filter: Option<&Filter>,
+        budget: &mut Budget,
+    ) -> Result<Vec<Row>, Exhausted> {
+        let plan = filter.map(|filter| Plan::new(self, kind, filter)).transpose()?;
+        budget.spend(plan.as_ref().map_or(0, Plan::size))?;
+        let found = self.found(kind, source, plan.as_ref(), budget)?;
+        let rows = found.rows(self.table(kind));
+        budget.spend(rows.len() as u64)?;
+        let Some(plan) = plan else { return Ok(rows.iter().collect()) };
+        let mut passed = Vec::new();
+        for row in rows {
+            if plan.matches(self, kind, row, budget)? {
+                passed.push(row);
+            }
+        }
+        Ok(passed)
+    }
+
+    /// The records to look at: those of the source, or fewer where indexes tell that no other passes.
+    fn found<'a>(
+        &'a self,
+        kind: Kind,
+        source: Source<'a>,
+        plan: Option<&Plan<'_>>,
+        budget: &mut Budget,
+    ) -> Result<Found<'a>, Exhausted> {
+        let gathered = |rows: Vec<Row>| Found::Gathered(rows.into_iter().map(|row| row.0).collect());
+        Ok(match source {
+            Source::All => match plan.and_then(|plan| self.narrow(plan, kind, budget)) {
+                Some(rows) => Found::Gathered(rows),
+                None => Found::Whole,
+            },
+            Source::Rows(rows) => gathered(rows.to_vec()),
+            Source::Referrers { to, row, field } => Found::Listed(self.referrers(to, row, kind, field)),
+            Source::References { from, row, field } => {
+                let leads_here = KindSchema::of(from).reference(field).is_some_and(|found| found.to == kind);
+                gathered(if leads_here { self.targets(from, row, field) } else { Vec::new() })
+            }
+            Source::Walk { from, row, steps } => {
+                let leads_here = steps.iter().try_fold(from, |at, step| destination(at, *step)) == Some(kind);
+                gathered(if leads_here { self.walk_within(from, row, steps, budget)? } else { Vec::new() })
+            }
+            Source::Below { row, field, depth } => {
+                let mut rows = self.descendants(kind, row, field, depth, budget)?;
+                rows.sort_by_cached_key(|row| self.table(kind).id(*row));
+                gathered(rows)
+            }
+        })
+    }
+
+    /// The rows that pass, with their counts: each is taken once, and before there is anything to compare.
+    fn counted(
+        &self,
+        query: &Select<'_>,
+        rows: Rows<'_>,
+        plan: Option<&Plan<'_>>,
+        counts: &mut Counts,
+        budget: &mut Budget,
+    ) -> Result<Vec<u32>, Exhausted> {
+        let mut passed = Vec::new();
+        for row in rows {
+            if let Some(plan) = plan {
+                budget.spend(1)?;
+                if !plan.matches(self, query.kind, row, budget)? {
+                    continue;
+                }
+            }
+            counts.take(self, query.kind, row, query.order, budget)?;
+            passed.push(row.0);
+        }
+        Ok(passed)
     }
 
     /// The records that indexes leave over, if they are few enough to be worth it.

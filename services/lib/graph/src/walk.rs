@@ -34,10 +34,51 @@ impl Graph {
         steps: &[Step],
         budget: &mut Budget,
     ) -> Result<Vec<Row>, Exhausted> {
+        let (mut rows, merged) = self.reached(kind, row, steps, budget)?;
+        if let Some(to) = merged {
+            let table = self.table(to);
+            rows.sort_by_cached_key(|row| table.id(*row));
+        }
+        Ok(rows)
+    }
+
+    /// Like [`Graph::walk_within`], each once but in any order.
+    pub(crate) fn walk_unordered(
+        &self,
+        kind: Kind,
+        row: Row,
+        steps: &[Step],
+        budget: &mut Budget,
+    ) -> Result<Vec<Row>, Exhausted> {
+        Ok(self.reached(kind, row, steps, budget)?.0)
+    }
+
+    /// How many records one reaches from a record along some steps, each counted once. A single step to the records that refer costs 1,
+    /// any other way as much as walking it.
+    ///
+    /// # Errors
+    /// If more records are looked at on the way than the budget allows.
+    pub fn count_within(&self, kind: Kind, row: Row, steps: &[Step], budget: &mut Budget) -> Result<usize, Exhausted> {
+        budget.spend(1)?;
+        match *steps {
+            [Step::Inverse { kind: from, field }] => Ok(self.referrers(kind, row, from, field).len()),
+            _ => Ok(self.walk_unordered(kind, row, steps, budget)?.len()),
+        }
+    }
+
+    /// What is reached, and of what kind if it is not in the order of ids.
+    fn reached(
+        &self,
+        kind: Kind,
+        row: Row,
+        steps: &[Step],
+        budget: &mut Budget,
+    ) -> Result<(Vec<Row>, Option<Kind>), Exhausted> {
         let mut at = kind;
         let mut rows = vec![row];
-        for (number, step) in steps.iter().enumerate() {
-            let Some(next) = destination(at, *step) else { return Ok(Vec::new()) };
+        let mut merged = None;
+        for step in steps {
+            let Some(next) = destination(at, *step) else { return Ok((Vec::new(), None)) };
             let mut reached = Vec::new();
             for row in &rows {
                 let before = reached.len();
@@ -61,18 +102,15 @@ impl Graph {
                 budget.spend((reached.len() - before) as u64)?;
             }
             // What comes from one record is sorted and distinct already.
-            if rows.len() > 1 {
+            merged = (rows.len() > 1).then_some(next);
+            if merged.is_some() {
                 reached.sort_unstable();
                 reached.dedup();
-                if number + 1 == steps.len() {
-                    let table = self.table(next);
-                    reached.sort_by_cached_key(|row| table.id(*row));
-                }
             }
             rows = reached;
             at = next;
         }
-        Ok(rows)
+        Ok((rows, merged))
     }
 
     /// Whether any record that one reaches along some steps passes a test. It stops at the first that does.

@@ -11,7 +11,7 @@ use naive::{Naive, NaivePage, by_key};
 use proptest::prelude::*;
 use prost::Message;
 use random::{Choices, IDS, KEYS, KINDS, any_filter, any_id, any_order, id_of, record, retired};
-use spil_graph::{Budget, Graph, Position, Row, Select, Source};
+use spil_graph::{Budget, By, Filter, Graph, Position, Row, Select, Source};
 use spil_proto::model::{FieldType, Kind, Owner, Step, Value, field};
 use uuid::Uuid;
 
@@ -222,7 +222,10 @@ fn check_query(graph: &Graph, naive: &Naive, choices: &mut Choices<'_>) {
             let mut position = naive.position(kind, any_id(choices), &order);
             if choices.chance(2) {
                 for (value, level) in position.values.iter_mut().zip(&order) {
-                    *value = random::any_value(choices, kind.info().field(level.field).unwrap().ty);
+                    *value = match level.by {
+                        By::Field(field) => random::any_value(choices, kind.info().field(field).unwrap().ty),
+                        By::Count(_) => Value::Int(choices.below(4) as i64),
+                    };
                 }
             }
             position
@@ -232,7 +235,7 @@ fn check_query(graph: &Graph, naive: &Naive, choices: &mut Choices<'_>) {
     let clamp = |count: Option<usize>| count.map(|count| count.min(1000));
     let expected = naive.select(
         kind,
-        source_ids,
+        source_ids.clone(),
         filter.as_ref(),
         &order,
         (clamp(first), clamp(last)),
@@ -261,11 +264,47 @@ fn check_query(graph: &Graph, naive: &Naive, choices: &mut Choices<'_>) {
         assert_eq!(found, expected, "{query:?}");
         assert_eq!(page.total, want_total.then_some(expected.total));
     }
+    check_facets(graph, naive, choices, (kind, source, filter.as_ref()), &source_ids);
     if let Some(filter) = &filter {
         for row in graph.table(kind).rows() {
             let found = graph.matches(kind, row, filter, &mut Budget::new(1_000_000)).unwrap();
             assert_eq!(found, naive.matches(kind, graph.table(kind).id(row), filter), "{filter:?}");
         }
+    }
+}
+
+/// How often each value of some field occurs, by both.
+fn check_facets(
+    graph: &Graph,
+    naive: &Naive,
+    choices: &mut Choices<'_>,
+    (kind, source, filter): (Kind, Source<'_>, Option<&Filter>),
+    source_ids: &[Uuid],
+) {
+    let mut budget = Budget::new(1_000_000);
+    let rows = graph.gather(kind, source, filter, &mut budget).unwrap();
+    let mut expected_ids = source_ids.to_vec();
+    expected_ids.retain(|id| filter.is_none_or(|filter| naive.matches(kind, *id, filter)));
+    assert_eq!(ids(graph, kind, rows.iter().copied()), expected_ids);
+    let info = kind.info().field(choices.below(kind.info().field_count())).unwrap();
+    let first = choices.of(&[1, 2, 1000]);
+    let facets = graph.facets(kind, &rows, info.index, first, &mut budget).unwrap();
+    let mut expected = naive.facets(kind, &expected_ids, info.index);
+    if matches!(
+        info.ty,
+        FieldType::Id | FieldType::Float | FieldType::Decimal | FieldType::ExternalIds | FieldType::Translations
+    ) {
+        expected.clear();
+    }
+    expected.truncate(first);
+    let found: Vec<_> = facets.iter().map(|facet| (facet.value.clone(), facet.count)).collect();
+    assert_eq!(found, expected, "{kind:?}.{}", info.name);
+    for facet in &facets {
+        let live = match (&facet.value, info.ty) {
+            (Value::Id(id), FieldType::Ref(to) | FieldType::RefList(to)) => graph.table(to).row_of(*id),
+            _ => None,
+        };
+        assert_eq!(facet.target, live);
     }
 }
 

@@ -9,7 +9,7 @@ mod random;
 
 use naive::Naive;
 use random::{Choices, record, retired};
-use spil_graph::{Budget, Exhausted, Filter, Graph, Order, Position, Quantifier, Row, Select, Source, Test};
+use spil_graph::{Budget, By, Exhausted, Filter, Graph, Order, Position, Quantifier, Row, Select, Source, Test};
 use spil_proto::model::{Kind, Step, Value, field};
 use uuid::Uuid;
 
@@ -70,9 +70,12 @@ fn paging_either_way_covers_every_record_once() {
     let filter = Filter::Field { field: field::NAME, test: Test::Contains("a".into()) };
     let orders: [&[Order]; 4] = [
         &[],
-        &[Order { field: field::NAME, descending: false }],
-        &[Order { field: field::NAME, descending: true }],
-        &[Order { field: field::TAGS, descending: false }, Order { field: field::CREATED_AT, descending: true }],
+        &[Order { by: By::Field(field::NAME), descending: false }],
+        &[Order { by: By::Field(field::NAME), descending: true }],
+        &[
+            Order { by: By::Field(field::TAGS), descending: false },
+            Order { by: By::Field(field::CREATED_AT), descending: true },
+        ],
     ];
     for order in orders {
         for filter in [None, Some(&filter)] {
@@ -89,7 +92,8 @@ fn paging_either_way_covers_every_record_once() {
                 if !page.has_next {
                     break;
                 }
-                cursor = page.rows.last().map(|row| graph.position(Kind::Objective, *row, order));
+                cursor =
+                    page.rows.last().map(|row| graph.position(Kind::Objective, *row, order, &mut unbounded()).unwrap());
             }
             let mut cursor: Option<Position> = None;
             loop {
@@ -101,7 +105,10 @@ fn paging_either_way_covers_every_record_once() {
                 if !page.has_previous {
                     break;
                 }
-                cursor = page.rows.first().map(|row| graph.position(Kind::Objective, *row, order));
+                cursor = page
+                    .rows
+                    .first()
+                    .map(|row| graph.position(Kind::Objective, *row, order, &mut unbounded()).unwrap());
             }
             backwards.reverse();
             assert_eq!(forwards, whole.ids);
@@ -113,8 +120,10 @@ fn paging_either_way_covers_every_record_once() {
 #[test]
 fn an_order_that_is_kept_follows_every_change() {
     let (mut graph, mut naive) = objectives();
-    let orders =
-        [Order { field: field::NAME, descending: true }, Order { field: number_of("parent_id"), descending: false }];
+    let orders = [
+        Order { by: By::Field(field::NAME), descending: true },
+        Order { by: By::Field(number_of("parent_id")), descending: false },
+    ];
     let check = |graph: &Graph, naive: &Naive| {
         for order in orders.chunks(1) {
             let all_ids = naive.ids(Kind::Objective);
@@ -187,7 +196,10 @@ fn indexes_narrow_what_is_looked_at() {
 fn no_query_looks_at_more_than_it_may() {
     let (graph, _) = objectives();
     let filter = Filter::Field { field: field::NAME, test: Test::Equals(Value::Text("not there".into())) };
-    let order = [Order { field: field::NAME, descending: false }, Order { field: field::KEY, descending: false }];
+    let order = [
+        Order { by: By::Field(field::NAME), descending: false },
+        Order { by: By::Field(field::KEY), descending: false },
+    ];
     // A filter costs one for the record and one for its test, and what it takes to make it ready.
     for (query, cost) in [(all(&[], Some(&filter)), 2 * COUNT + 2), (all(&order, None), COUNT), (all(&[], None), COUNT)]
     {

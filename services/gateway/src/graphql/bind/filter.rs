@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use apollo_compiler::response::JsonValue;
 use spil_graph::{Filter, Quantifier, Test};
-use spil_proto::model::{ExternalId, FieldInfo, FieldType, Kind, Value};
+use spil_proto::model::{ExternalId, FieldInfo, FieldType, Kind, Relation, Translation, Value};
 use uuid::Uuid;
 
 use super::Fault;
@@ -37,27 +37,111 @@ fn part(kind: Kind, name: &str, value: &JsonValue) -> Result<Filter, Fault> {
     if let Some(field) = kind.info().field_by_name(name) {
         return tests(field, value);
     }
-    let relation = kind.relation(name).ok_or_else(|| Fault::new("there is no such field"))?;
-    if !relation.many {
-        let filter = Some(Box::new(read(relation.to, value)?));
-        return Ok(Filter::Related { steps: relation.steps, to: relation.to, quantifier: Quantifier::Some, filter });
+    if name == NO_RECORD {
+        // Within a relation to one record this is read there; any record that is looked at is there.
+        return Ok(if truth(value)? { Filter::Or(Vec::new()) } else { Filter::And(Vec::new()) });
     }
+    let relation = kind.relation(name).ok_or_else(|| Fault::new("there is no such field"))?;
+    if relation.many { many(&relation, value) } else { one(relation, value) }
+}
+
+/// Says that a relation to one record leads to none.
+const NO_RECORD: &str = "isNull";
+
+fn truth(value: &JsonValue) -> Result<bool, Fault> {
+    value.as_bool().ok_or_else(|| Fault::new("true or false is due"))
+}
+
+/// The filter of a relation to one record: what the record is like, or that there is none.
+fn one(relation: Relation, value: &JsonValue) -> Result<Filter, Fault> {
     let fields = value.as_object().ok_or_else(|| Fault::new("a filter is an object"))?;
-    let mut all = Vec::new();
+    let leads = |quantifier, filter: Option<Filter>| Filter::Related {
+        steps: relation.steps.clone(),
+        to: relation.to,
+        quantifier,
+        filter: filter.map(Box::new),
+    };
+    match fields.get(NO_RECORD) {
+        None => Ok(leads(Quantifier::Some, Some(read(relation.to, value)?))),
+        Some(null) => {
+            let null = truth(null).map_err(|fault| fault.within(NO_RECORD))?;
+            let filter = leads(if null { Quantifier::None } else { Quantifier::Some }, None);
+            if fields.len() == 1 {
+                return Ok(filter);
+            }
+            let mut others = fields.clone();
+            others.remove(NO_RECORD);
+            let others = read(relation.to, &JsonValue::Object(others))?;
+            Ok(Filter::And(vec![filter, leads(Quantifier::Some, Some(others))]))
+        }
+    }
+}
+
+/// The filter of a relation to many records: what some, none or all of them are like, and how many there are.
+fn many(relation: &Relation, value: &JsonValue) -> Result<Filter, Fault> {
+    let fields = value.as_object().ok_or_else(|| Fault::new("a filter is an object"))?;
+    let mut all = Vec::with_capacity(fields.len());
     for (name, value) in fields {
         let name = name.as_str();
-        let quantifier = match name {
-            "some" => Quantifier::Some,
-            "none" => Quantifier::None,
-            _ => Quantifier::Every,
-        };
         if value.is_null() {
             return Err(Fault::new("null compares with nothing; leave the filter out").within(name));
         }
+        let quantifier = match name {
+            "some" => Quantifier::Some,
+            "none" => Quantifier::None,
+            "every" => Quantifier::Every,
+            _ => {
+                count(relation, value, &mut all).map_err(|fault| fault.within(name))?;
+                continue;
+            }
+        };
         let filter = Some(Box::new(read(relation.to, value).map_err(|fault| fault.within(name))?));
         all.push(Filter::Related { steps: relation.steps.clone(), to: relation.to, quantifier, filter });
     }
     Ok(Filter::And(all))
+}
+
+/// How many records a relation may lead to; one range for all comparisons that make one.
+fn count(relation: &Relation, value: &JsonValue, all: &mut Vec<Filter>) -> Result<(), Fault> {
+    let fields = value.as_object().ok_or_else(|| Fault::new("a filter is an object"))?;
+    let filter = match fields.get("where") {
+        None => None,
+        Some(JsonValue::Null) => {
+            return Err(Fault::new("null compares with nothing; leave the filter out").within("where"));
+        }
+        Some(value) => Some(Box::new(read(relation.to, value).map_err(|fault| fault.within("where"))?)),
+    };
+    let related = |least: usize, most: usize| Filter::Related {
+        steps: relation.steps.clone(),
+        to: relation.to,
+        quantifier: Quantifier::Count { least, most },
+        filter: filter.clone(),
+    };
+    let (mut least, mut most) = (0, usize::MAX);
+    for (name, value) in fields.iter().filter(|(name, _)| name.as_str() != "where") {
+        let name = name.as_str();
+        let number = value.as_i64().ok_or_else(|| Fault::new("a whole number is due").within(name))?;
+        // A negative number is no count: nothing equals it, everything is more.
+        let number = usize::try_from(number).ok();
+        let (from, to) = match (name, number) {
+            ("ne", Some(number)) => {
+                all.push(Filter::Not(Box::new(related(number, number))));
+                continue;
+            }
+            ("eq", Some(number)) => (number, number),
+            ("gt", Some(number)) => (number.saturating_add(1), usize::MAX),
+            ("gte", Some(number)) => (number, usize::MAX),
+            ("lt", Some(number)) if number > 0 => (0, number - 1),
+            ("lte", Some(number)) => (0, number),
+            ("eq" | "lt" | "lte", _) => (1, 0),
+            _ => (0, usize::MAX),
+        };
+        (least, most) = (least.max(from), most.min(to));
+    }
+    if (least, most) != (0, usize::MAX) {
+        all.push(related(least, most));
+    }
+    Ok(())
 }
 
 fn list(kind: Kind, value: &JsonValue) -> Result<Vec<Filter>, Fault> {
@@ -86,18 +170,67 @@ fn tests(field: &'static FieldInfo, value: &JsonValue) -> Result<Filter, Fault> 
     let mut all = Vec::with_capacity(fields.len());
     for (name, value) in fields {
         let name = name.as_str();
-        let test = test(field, name, value).map_err(|fault| fault.within(name))?;
-        all.push(Filter::Field { field: field.index, test });
+        all.push(comparison(field, name, value).map_err(|fault| fault.within(name))?);
     }
     Ok(if all.len() == 1 { all.swap_remove(0) } else { Filter::And(all) })
 }
 
-fn test(field: &'static FieldInfo, name: &str, value: &JsonValue) -> Result<Test, Fault> {
+/// One comparison of a field.
+fn comparison(field: &'static FieldInfo, name: &str, value: &JsonValue) -> Result<Filter, Fault> {
     if value.is_null() {
         return Err(Fault::new("null compares with nothing; use `isNull`"));
     }
-    let one = || operand(field, value);
-    let many = || items(value)?.iter().map(|item| operand(field, item)).collect::<Result<Vec<_>, _>>();
+    let passes = |test| Filter::Field { field: field.index, test };
+    Ok(match name {
+        "has" => passes(Test::Has(operand(field, value)?)),
+        "hasAny" => {
+            let has = |item| Ok(passes(Test::Has(operand(field, item)?)));
+            Filter::Or(items(value)?.iter().map(has).collect::<Result<_, Fault>>()?)
+        }
+        "some" => passes(item(field, value)?),
+        "none" => Filter::Not(Box::new(passes(item(field, value)?))),
+        "isEmpty" => passes(Test::IsNull(truth(value)?)),
+        _ => passes(test(name, value, |value| operand(field, value))?),
+    })
+}
+
+/// What an item of a list is like: a text, an external id or a translation.
+fn item(field: &'static FieldInfo, value: &JsonValue) -> Result<Test, Fault> {
+    let part = |name: &str| match value.get(name) {
+        None => Ok(Vec::new()),
+        Some(value) => texts(value).map_err(|fault| fault.within(name)),
+    };
+    Ok(match field.ty {
+        FieldType::ExternalIds => Test::HasPair { first: part("system")?, second: part("id")? },
+        FieldType::Translations => Test::HasPair { first: part("language")?, second: part("name")? },
+        _ => Test::HasText(texts(value)?),
+    })
+}
+
+/// The comparisons of a text that is an item or a part of one.
+fn texts(value: &JsonValue) -> Result<Vec<Test>, Fault> {
+    let fields = value.as_object().ok_or_else(|| Fault::new("a comparison is an object"))?;
+    let text = |value: &JsonValue| {
+        let text = value.as_str().ok_or_else(|| Fault::new("a text is due"))?;
+        Ok(Value::Text(Cow::Owned(text.to_owned())))
+    };
+    fields
+        .iter()
+        .map(|(name, value)| test(name.as_str(), value, text).map_err(|fault| fault.within(name.as_str())))
+        .collect()
+}
+
+/// A test of one value.
+fn test(
+    name: &str,
+    value: &JsonValue,
+    operand: impl Fn(&JsonValue) -> Result<Value<'static>, Fault>,
+) -> Result<Test, Fault> {
+    if value.is_null() {
+        return Err(Fault::new("null compares with nothing; use `isNull`"));
+    }
+    let one = || operand(value);
+    let many = || items(value)?.iter().map(&operand).collect::<Result<Vec<_>, _>>();
     let text = || value.as_str().map(str::to_owned).ok_or_else(|| Fault::new("a text is due"));
     Ok(match name {
         "eq" => Test::Equals(one()?),
@@ -110,8 +243,7 @@ fn test(field: &'static FieldInfo, name: &str, value: &JsonValue) -> Result<Test
         "gte" => Test::GreaterOrEqual(one()?),
         "contains" => Test::Contains(text()?),
         "startsWith" => Test::StartsWith(text()?),
-        "has" => Test::Has(one()?),
-        "isNull" | "isEmpty" => Test::IsNull(value == &JsonValue::Bool(true)),
+        "isNull" => Test::IsNull(truth(value)?),
         _ => return Err(Fault::new("there is no such comparison")),
     })
 }
@@ -127,6 +259,10 @@ fn operand(field: &'static FieldInfo, value: &JsonValue) -> Result<Value<'static
         FieldType::ExternalIds => {
             let part = |name: &str| value.get(name).and_then(JsonValue::as_str).unwrap_or_default().to_owned();
             Value::ExternalIds(Cow::Owned(vec![ExternalId { system: part("system"), id: part("id") }]))
+        }
+        FieldType::Translations => {
+            let part = |name: &str| value.get(name).and_then(JsonValue::as_str).unwrap_or_default().to_owned();
+            Value::Translations(Cow::Owned(vec![Translation { language: part("language"), name: part("name") }]))
         }
         _ => super::input::scalar_value(field, value)?,
     })

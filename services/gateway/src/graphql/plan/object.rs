@@ -6,8 +6,8 @@ use apollo_compiler::{
 use spil_proto::model::{FieldInfo, FieldType, HEADER_FIELDS, Kind, Relation, Step, field};
 
 use super::{
-    ConnectionField, EdgeField, ErrorField, Item, ListField, MutationField, NodeItems, PageInfoField, PairField,
-    PayloadField, Purpose, QueryField, RecordField, Slot, Verb,
+    ConnectionField, EdgeField, ErrorField, FacetField, Item, ListField, MutationField, NodeItems, PageInfoField,
+    PairField, PayloadField, Purpose, QueryField, RecordField, Slot, Verb,
     collect::{Collector, Group},
 };
 use crate::graphql::error::{Code, GraphqlError};
@@ -207,6 +207,10 @@ impl<'d> Compiler<'d> {
                 "__typename" => ConnectionField::TypeName,
                 "totalCount" => ConnectionField::TotalCount,
                 "nodes" => ConnectionField::Nodes(this.record(group, to)?),
+                "facets" => {
+                    let slot = this.slot(group, Purpose::Facets(to));
+                    ConnectionField::Facets { slot, items: this.facet(group, to)? }
+                }
                 "pageInfo" => {
                     let groups = this.below(group, "PageInfo", &[]);
                     ConnectionField::PageInfo(this.items(groups, |_, name, _| {
@@ -234,8 +238,33 @@ impl<'d> Compiler<'d> {
                 _ => return Err(unknown(name)),
             })
         })?;
+        let want_facets = items.iter().any(|item| matches!(item.what, ConnectionField::Facets { .. }));
         let want_total = items.iter().any(|item| matches!(item.what, ConnectionField::TotalCount));
-        Ok(ListField { slot, to, steps, items, want_total })
+        Ok(ListField { slot, to, steps, items, want_total, want_facets })
+    }
+
+    /// Which field a facet is of may be said by a variable, so that its record may be of any kind that the list's refers to.
+    fn facet(&mut self, group: &Group<'d>, of: Kind) -> Compiled<FacetField> {
+        let groups = self.below(group, "Facet", &[]);
+        self.items(groups, |this, name, group| {
+            Ok(match name {
+                "__typename" => FacetField::TypeName,
+                "value" => FacetField::Value,
+                "count" => FacetField::Count,
+                "record" => {
+                    let mut by_kind = NodeItems::new();
+                    for field in of.info().own {
+                        if let FieldType::Ref(to) | FieldType::RefList(to) = field.ty
+                            && !by_kind.contains_key(&to)
+                        {
+                            by_kind.insert(to, this.record(group, to)?);
+                        }
+                    }
+                    FacetField::Record(by_kind)
+                }
+                _ => return Err(unknown(name)),
+            })
+        })
     }
 
     /// An object whose fields have no arguments: only their names are kept.

@@ -4,14 +4,14 @@ use std::fmt::Write;
 
 use spil_proto::model::{EnumInfo, FieldInfo, FieldType, KindInfo};
 
-use super::{COMPARED, is_orderable, objects, order_field_name, text::block};
+use super::{COMPARED, has_facets, is_orderable, objects, order_count_name, order_field_name, text::block};
 
 /// The filters of an enumeration, alone and in a list.
 pub(super) fn enum_filters(out: &mut String, list: &EnumInfo) {
     let name = list.name;
     let _ = writeln!(
         out,
-        "\"Compares a {name}. A record without a value matches `isNull: true`, `ne` and `notIn`.\"\ninput {name}Filter {{\n  \"Equal.\"\n  eq: {name}\n  \"Not equal.\"\n  ne: {name}\n  \"One of these.\"\n  in: [{name}!]\n  \"None of these.\"\n  notIn: [{name}!]\n  \"Has no value, or has one.\"\n  isNull: Boolean\n}}\n\n\"Looks into a list of {name}.\"\ninput {name}ListFilter {{\n  \"Holds this.\"\n  has: {name}\n  \"Is empty, or is not.\"\n  isEmpty: Boolean\n}}\n"
+        "\"Compares a {name}. A record without a value matches `isNull: true`, `ne` and `notIn`.\"\ninput {name}Filter {{\n  \"Equal.\"\n  eq: {name}\n  \"Not equal.\"\n  ne: {name}\n  \"One of these.\"\n  in: [{name}!]\n  \"None of these.\"\n  notIn: [{name}!]\n  \"Has no value, or has one.\"\n  isNull: Boolean\n}}\n\n\"Looks into a list of {name}.\"\ninput {name}ListFilter {{\n  \"Holds this.\"\n  has: {name}\n  \"Holds at least one of these.\"\n  hasAny: [{name}!]\n  \"Is empty, or is not.\"\n  isEmpty: Boolean\n}}\n"
     );
 }
 
@@ -30,7 +30,7 @@ pub(super) fn filters(out: &mut String, info: &'static KindInfo) {
     let name = info.name;
     let _ = writeln!(
         out,
-        "\"Which records of the kind {name}. What is given must hold together.\"\ninput {name}Filter {{\n  \"All of these hold.\"\n  and: [{name}Filter!]\n  \"One of these holds.\"\n  or: [{name}Filter!]\n  \"This does not hold.\"\n  not: {name}Filter"
+        "\"Which records of the kind {name}. What is given must hold together.\"\ninput {name}Filter {{\n  \"All of these hold.\"\n  and: [{name}Filter!]\n  \"One of these holds.\"\n  or: [{name}Filter!]\n  \"This does not hold.\"\n  not: {name}Filter\n  \"There is no such record, or there is one. For a relation to one record, and directly in it: `parent: {{isNull: true}}`. Elsewhere every record is there.\"\n  isNull: Boolean"
     );
     for field in info.fields() {
         block(out, "  ", field.doc);
@@ -43,7 +43,7 @@ pub(super) fn filters(out: &mut String, info: &'static KindInfo) {
     }
     let _ = writeln!(
         out,
-        "}}\n\n\"Which lists of the kind {name}. What is given must hold together.\"\ninput {name}ListFilter {{\n  \"At least one record of the list is so.\"\n  some: {name}Filter\n  \"No record of the list is so.\"\n  none: {name}Filter\n  \"Every record of the list is so; an empty list passes.\"\n  every: {name}Filter\n}}\n"
+        "}}\n\n\"Which lists of the kind {name}. What is given must hold together.\"\ninput {name}ListFilter {{\n  \"At least one record of the list is so.\"\n  some: {name}Filter\n  \"No record of the list is so.\"\n  none: {name}Filter\n  \"Every record of the list is so; an empty list passes.\"\n  every: {name}Filter\n  \"The list has so many records, each counted once.\"\n  count: {name}CountFilter\n}}\n\n\"How many records of the kind {name}. What is given must hold together.\"\ninput {name}CountFilter {{\n  \"Count only the records that are so; all of them where nothing is said.\"\n  where: {name}Filter\n  \"Just as many.\"\n  eq: Int\n  \"Any other number.\"\n  ne: Int\n  \"Fewer.\"\n  lt: Int\n  \"As many or fewer.\"\n  lte: Int\n  \"More.\"\n  gt: Int\n  \"As many or more.\"\n  gte: Int\n}}\n"
     );
 }
 
@@ -64,9 +64,23 @@ pub(super) fn order(out: &mut String, info: &'static KindInfo) {
     let name = info.name;
     let _ = writeln!(
         out,
-        "\"A field to order the kind {name} by.\"\ninput {name}Order {{\n  \"The field.\"\n  field: {name}OrderField!\n  \"Which way.\"\n  direction: OrderDirection! = ASC\n}}\n\n\"The fields that the kind {name} can be ordered by.\"\nenum {name}OrderField {{"
+        "\"What to order the kind {name} by.\"\ninput {name}Order {{\n  \"The field.\"\n  field: {name}OrderField!\n  \"Which way.\"\n  direction: OrderDirection! = ASC\n}}\n\n\"What the kind {name} can be ordered by: a field with one value that is no prose, or how many records a relation leads to.\"\nenum {name}OrderField {{"
     );
     for field in info.fields().filter(|field| is_orderable(field)) {
+        block(out, "  ", field.doc);
+        let _ = writeln!(out, "  {}", order_field_name(field));
+    }
+    for relation in info.kind.relations().iter().filter(|relation| relation.many) {
+        block(out, "  ", &format!("How many records there are in `{}`, each counted once.", relation.name));
+        let _ = writeln!(out, "  {}", order_count_name(relation));
+    }
+    out.push_str("}\n\n");
+}
+
+/// The fields of a kind that have facets.
+pub(super) fn facet(out: &mut String, info: &'static KindInfo) {
+    let _ = writeln!(out, "\"The fields of the kind {0} that take few values.\"\nenum {0}FacetField {{", info.name);
+    for field in info.fields().filter(|field| has_facets(field)) {
         block(out, "  ", field.doc);
         let _ = writeln!(out, "  {}", order_field_name(field));
     }

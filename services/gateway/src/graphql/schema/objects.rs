@@ -65,7 +65,7 @@ pub(super) fn connection(out: &mut String, info: &KindInfo) {
     let name = info.name;
     let _ = writeln!(
         out,
-        "\"A page of a list of the kind {name}.\"\ntype {name}Connection {{\n  \"The records with their cursors.\"\n  edges: [{name}Edge!]!\n  \"The records.\"\n  nodes: [{name}!]!\n  \"Where the page stands.\"\n  pageInfo: PageInfo!\n  \"How many records the whole list has.\"\n  totalCount: Int!\n}}\n\n\"A record of the kind {name} in a list.\"\ntype {name}Edge {{\n  \"The record.\"\n  node: {name}!\n  \"The place of the record in the list.\"\n  cursor: String!\n}}\n"
+        "\"A page of a list of the kind {name}.\"\ntype {name}Connection {{\n  \"The records with their cursors.\"\n  edges: [{name}Edge!]!\n  \"The records.\"\n  nodes: [{name}!]!\n  \"Where the page stands.\"\n  pageInfo: PageInfo!\n  \"How many records the whole list has.\"\n  totalCount: Int!\n  \"How often each value of a field occurs in the whole list: the most frequent first, those that are as frequent in the order of their values, no value last. A record with several values counts for each.\"\n  facets(\n    \"The field.\"\n    by: {name}FacetField!\n    \"How many values, at most 1000.\"\n    first: Int = 50\n  ): [Facet!]!\n}}\n\n\"A record of the kind {name} in a list.\"\ntype {name}Edge {{\n  \"The record.\"\n  node: {name}!\n  \"The place of the record in the list.\"\n  cursor: String!\n}}\n"
     );
 }
 

@@ -3,7 +3,7 @@
 use std::{cmp::Ordering, collections::BTreeMap};
 
 use prost::Message;
-use spil_graph::{Dangling, Filter, Order, Position, Quantifier, Test};
+use spil_graph::{By, Dangling, Filter, Order, Position, Quantifier, Test};
 use spil_proto::{
     changefeed::v1::Record,
     model::{Entity, FieldType, Kind, Owner, Step, Value, field},
@@ -156,25 +156,62 @@ impl Naive {
                     Quantifier::Some => related.iter().any(passes),
                     Quantifier::None => !related.iter().any(passes),
                     Quantifier::Every => related.iter().all(passes),
+                    Quantifier::Count { least, most } => {
+                        let count = related.iter().filter(|id| passes(id)).count();
+                        *least <= count && count <= *most
+                    }
                 }
             }
         }
     }
 
     pub fn position(&self, kind: Kind, id: Uuid, order: &[Order]) -> Position {
-        let values = order.iter().map(|level| self.value(kind, id, level.field).into_owned()).collect();
-        Position { values, id }
+        let value = |level: &Order| match level.by {
+            By::Field(field) => self.value(kind, id, field).into_owned(),
+            By::Count(relation) => Value::Int(self.walk(id, &kind.relations()[relation].steps).len() as i64),
+        };
+        Position { values: order.iter().map(value).collect(), id }
     }
 
     fn compare(&self, kind: Kind, a: &Position, b: &Position, order: &[Order]) -> Ordering {
         for (level, (a, b)) in order.iter().zip(a.values.iter().zip(&b.values)) {
             let order = compare(a, b);
-            assert!(kind.info().field(level.field).is_some());
+            match level.by {
+                By::Field(field) => assert!(kind.info().field(field).is_some()),
+                By::Count(relation) => assert!(relation < kind.relations().len()),
+            }
             if order.is_ne() {
                 return if level.descending { order.reverse() } else { order };
             }
         }
         a.id.cmp(&b.id)
+    }
+
+    /// How often each value of a field occurs among some records: the most frequent first, then in the order of values.
+    pub fn facets(&self, kind: Kind, ids: &[Uuid], field: usize) -> Vec<(Value<'static>, usize)> {
+        let mut facets: Vec<(Value<'static>, usize)> = Vec::new();
+        for id in ids {
+            let mut values = match self.value(kind, *id, field) {
+                Value::Texts(items) => items.iter().map(|item| Value::Text(item.clone().into())).collect(),
+                Value::Enums(items) => items.iter().map(|item| Value::Enum(*item)).collect(),
+                Value::Ids(items) => items.into_iter().map(Value::Id).collect(),
+                value => vec![value.into_owned()],
+            };
+            let all = std::mem::take(&mut values);
+            for value in all {
+                if !values.contains(&value) {
+                    values.push(value);
+                }
+            }
+            for value in values {
+                match facets.iter_mut().find(|facet| facet.0 == value) {
+                    Some(facet) => facet.1 += 1,
+                    None => facets.push((value, 1)),
+                }
+            }
+        }
+        facets.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| compare(&a.0, &b.0)));
+        facets
     }
 
     /// A page of `source`.
@@ -219,8 +256,13 @@ impl Naive {
     }
 }
 
+/// The text as one types it without thinking of case and accents, for the letters that occur in the tests.
 fn fold(text: &str) -> String {
-    text.chars().flat_map(char::to_lowercase).collect()
+    let mut folded = text.to_lowercase();
+    for (letter, plain) in [("é", "e"), ("ß", "ss"), ("ł", "l"), ("ó", "o"), ("ź", "z"), ("æ", "ae")] {
+        folded = folded.replace(letter, plain);
+    }
+    folded
 }
 
 /// How two values of one field compare; a missing one is the greatest, lists are all equal.
@@ -274,7 +316,24 @@ fn passes(value: &Value<'_>, test: &Test) -> bool {
             (Value::Translations(items), Value::Translations(wanted)) => wanted.iter().all(|item| items.contains(item)),
             _ => false,
         },
+        Test::HasText(tests) => match value {
+            Value::Texts(items) => items.iter().any(|item| all_pass(item, tests)),
+            _ => false,
+        },
+        Test::HasPair { first, second } => match value {
+            Value::ExternalIds(items) => {
+                items.iter().any(|item| all_pass(&item.system, first) && all_pass(&item.id, second))
+            }
+            Value::Translations(items) => {
+                items.iter().any(|item| all_pass(&item.language, first) && all_pass(&item.name, second))
+            }
+            _ => false,
+        },
     }
+}
+
+fn all_pass(text: &str, tests: &[Test]) -> bool {
+    tests.iter().all(|test| passes(&Value::Text(text.into()), test))
 }
 
 /// The live record with a key: the one with the smallest id.

@@ -1,6 +1,6 @@
 //! Records, filters and queries out of a string of bytes, so that a failing case can be made smaller.
 
-use spil_graph::{Filter, Order, Quantifier, Test};
+use spil_graph::{By, Filter, Order, Quantifier, Test};
 use spil_proto::{
     changefeed::v1::Record,
     model::{EnumInfo, ExternalId, FieldType, Kind, Relation, Translation, Value, field},
@@ -23,7 +23,22 @@ pub const KINDS: [Kind; 9] = [
 /// How many ids each kind has.
 pub const IDS: usize = 9;
 
-const TEXTS: [&str; 10] = ["", "alpha", "Alpha", "ALPHABET", "beta", "Été", "été", "straße", "zulu \u{212a}elvin", "b"];
+const TEXTS: [&str; 14] = [
+    "",
+    "alpha",
+    "Alpha",
+    "ALPHABET",
+    "beta",
+    "Été",
+    "été",
+    "ete",
+    "straße",
+    "STRASSE",
+    "Łódź",
+    "ædel",
+    "zulu \u{212a}elvin",
+    "b",
+];
 
 pub const KEYS: [&str; 4] = ["K-1", "K-2", "k-1", "é"];
 
@@ -172,7 +187,7 @@ fn any_item(choices: &mut Choices<'_>, ty: FieldType) -> Value<'static> {
 
 fn any_test(choices: &mut Choices<'_>, ty: FieldType) -> Test {
     let value = any_value(choices, ty);
-    match choices.below(12) {
+    match choices.below(13) {
         0 => Test::IsNull(choices.chance(2)),
         1 => Test::Equals(value),
         2 => Test::NotEquals(value),
@@ -184,9 +199,33 @@ fn any_test(choices: &mut Choices<'_>, ty: FieldType) -> Test {
         6 => Test::LessOrEqual(value),
         7 => Test::Greater(value),
         8 => Test::GreaterOrEqual(value),
-        9 => Test::Contains(choices.of(&["", "a", "LPHA", "É", "kelvin", "ß", "t"]).to_owned()),
-        10 => Test::StartsWith(choices.of(&["", "AL", "é", "alphab", "zulu k", "S"]).to_owned()),
-        _ => Test::Has(any_item(choices, ty)),
+        9 => {
+            Test::Contains(choices.of(&["", "a", "LPHA", "É", "te", "kelvin", "ß", "sse", "lod", "Æ", "t"]).to_owned())
+        }
+        10 => Test::StartsWith(
+            choices.of(&["", "AL", "é", "ET", "alphab", "zulu k", "S", "strass", "łod", "AE"]).to_owned(),
+        ),
+        11 => Test::Has(any_item(choices, ty)),
+        _ => any_test_of_items(choices, ty),
+    }
+}
+
+/// A test that looks into the items of a list, at times of another list than the field's.
+fn any_test_of_items(choices: &mut Choices<'_>, ty: FieldType) -> Test {
+    match ty {
+        FieldType::TextList => Test::HasText(choices.some(2, |choices| any_test(choices, FieldType::Text))),
+        FieldType::ExternalIds | FieldType::Translations => Test::HasPair {
+            first: choices.some(2, |choices| match choices.below(3) {
+                0 => Test::Equals(Value::Text(choices.of(&["hr", "nl"]).into())),
+                1 => Test::StartsWith(choices.of(&["H", "d", "i"]).to_owned()),
+                _ => any_test(choices, FieldType::Text),
+            }),
+            second: choices.some(2, |choices| match choices.below(2) {
+                0 => Test::In(vec![Value::Text("1".into()), Value::Text("ete".into())]),
+                _ => any_test(choices, FieldType::Text),
+            }),
+        },
+        _ => Test::HasText(Vec::new()),
     }
 }
 
@@ -199,7 +238,13 @@ pub fn any_filter(choices: &mut Choices<'_>, kind: Kind, depth: usize) -> Filter
         7 => Filter::Not(Box::new(any_filter(choices, kind, depth - 1))),
         3 | 4 | 8 => {
             let Relation { to, steps, .. } = choices.of(&kind.relations());
-            let quantifier = choices.of(&[Quantifier::Some, Quantifier::Some, Quantifier::None, Quantifier::Every]);
+            let quantifier = match choices.below(6) {
+                0 | 1 => Quantifier::Some,
+                2 => Quantifier::None,
+                3 => Quantifier::Every,
+                4 => Quantifier::Count { least: choices.below(4), most: usize::MAX },
+                _ => Quantifier::Count { least: choices.below(3), most: choices.below(4) },
+            };
             let filter = (!choices.chance(4)).then(|| Box::new(any_filter(choices, to, depth - 1)));
             Filter::Related { steps, to, quantifier, filter }
         }
@@ -220,5 +265,12 @@ pub fn any_filter(choices: &mut Choices<'_>, kind: Kind, depth: usize) -> Filter
 }
 
 pub fn any_order(choices: &mut Choices<'_>, kind: Kind) -> Vec<Order> {
-    choices.some(2, |choices| Order { field: choices.below(kind.info().field_count()), descending: choices.chance(2) })
+    choices.some(2, |choices| {
+        let by = if choices.chance(3) {
+            By::Count(choices.below(kind.relations().len()))
+        } else {
+            By::Field(choices.below(kind.info().field_count()))
+        };
+        Order { by, descending: choices.chance(2) }
+    })
 }
