@@ -1,6 +1,8 @@
 //! Queries over a small graph, through the engine.
 
 mod attack;
+mod facets;
+mod filter;
 mod paging;
 mod query;
 mod tree;

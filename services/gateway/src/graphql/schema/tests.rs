@@ -89,9 +89,52 @@ fn every_field_of_the_model_can_be_asked_filtered_ordered_and_written() {
                 field.name
             );
         }
+        let facets = schema.get_enum(&format!("{}FacetField", info.name)).expect("facets");
+        for name in facets.values.keys() {
+            assert!(facet_field(info, name).is_some(), "facets {}.{name}", info.name);
+        }
+        for name in order.values.keys() {
+            assert!(order_by(info, name).is_some(), "order {}.{name}", info.name);
+        }
         for relation in kind.relations() {
+            assert_eq!(
+                order.values.contains_key(order_count_name(&relation).as_str()),
+                relation.many,
+                "order {}.{}",
+                info.name,
+                relation.name
+            );
             assert!(object.fields.contains_key(relation.name), "{}.{}", info.name, relation.name);
             assert!(filter.fields.contains_key(relation.name), "filter {}.{}", info.name, relation.name);
         }
+    }
+}
+
+#[test]
+fn fields_that_take_few_values_have_facets() {
+    let has = |kind: Kind, name: &str| has_facets(kind.info().field_by_name(name).expect("a field"));
+    for (kind, name) in [
+        (Kind::Capability, "tags"),
+        (Kind::Capability, "maturityCurrent"),
+        (Kind::Capability, "parentId"),
+        (Kind::Application, "vendor"),
+        (Kind::Role, "jobFamily"),
+        (Kind::Initiative, "usesAi"),
+        (Kind::Initiative, "currency"),
+        (Kind::Worker, "status"),
+    ] {
+        assert!(has(kind, name), "{kind:?}.{name}");
+    }
+    for (kind, name) in [
+        (Kind::Capability, "name"),
+        (Kind::Capability, "description"),
+        (Kind::Capability, "version"),
+        (Kind::Worker, "displayName"),
+        (Kind::Worker, "email"),
+        (Kind::RoleImpact, "plan"),
+        (Kind::RoleImpact, "headcount"),
+        (Kind::Initiative, "budget"),
+    ] {
+        assert!(!has(kind, name), "{kind:?}.{name}");
     }
 }
