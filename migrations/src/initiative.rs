@@ -11,6 +11,12 @@ mod m20261123_000005_create_role_impact;
 mod m20261123_000006_create_benefit;
 mod m20261123_000007_create_benefit_share;
 mod m20261123_000008_create_measurement;
+mod m20261124_000001_add_learning_activities_to_role_impact;
+mod m20261124_000002_create_process_impact;
+mod m20261124_000003_create_gate_decision;
+mod m20261124_000004_create_spend;
+mod m20261124_000005_create_pulse_wave;
+mod m20261124_000006_create_pulse_response;
 
 /// Migrates a database of the initiative owner.
 pub(crate) struct InitiativeMigrator;
@@ -27,6 +33,12 @@ impl MigratorTrait for InitiativeMigrator {
             Box::new(m20261123_000006_create_benefit::Migration),
             Box::new(m20261123_000007_create_benefit_share::Migration),
             Box::new(m20261123_000008_create_measurement::Migration),
+            Box::new(m20261124_000001_add_learning_activities_to_role_impact::Migration),
+            Box::new(m20261124_000002_create_process_impact::Migration),
+            Box::new(m20261124_000003_create_gate_decision::Migration),
+            Box::new(m20261124_000004_create_spend::Migration),
+            Box::new(m20261124_000005_create_pulse_wave::Migration),
+            Box::new(m20261124_000006_create_pulse_response::Migration),
         ]
     }
 }

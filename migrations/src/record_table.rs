@@ -7,6 +7,7 @@ pub(crate) struct RecordTable {
     name: &'static str,
     columns: Vec<(&'static str, Column)>,
     indexes: Vec<&'static str>,
+    uniques: Vec<&'static str>,
 }
 
 #[derive(Clone, Copy)]
@@ -17,12 +18,13 @@ enum Column {
     Double,
     Decimal,
     Date,
+    DateTime,
     Reference,
 }
 
 impl RecordTable {
     pub(crate) fn new(name: &'static str) -> Self {
-        Self { name, columns: Vec::new(), indexes: Vec::new() }
+        Self { name, columns: Vec::new(), indexes: Vec::new(), uniques: Vec::new() }
     }
 
     pub(crate) fn text(self, name: &'static str) -> Self {
@@ -60,6 +62,11 @@ impl RecordTable {
         self.column(name, Column::Date)
     }
 
+    /// A moment, in microseconds.
+    pub(crate) fn date_time(self, name: &'static str) -> Self {
+        self.column(name, Column::DateTime)
+    }
+
     /// The id of a record. No foreign key: the record may belong to another owner, and edges may dangle.
     pub(crate) fn reference(self, name: &'static str) -> Self {
         self.column(name, Column::Reference)
@@ -68,6 +75,12 @@ impl RecordTable {
     /// Makes it quick to find the live records by a column.
     pub(crate) fn index(mut self, column: &'static str) -> Self {
         self.indexes.push(column);
+        self
+    }
+
+    /// Lets a value occur once among the live records.
+    pub(crate) fn unique(mut self, column: &'static str) -> Self {
+        self.uniques.push(column);
         self
     }
 
@@ -102,23 +115,18 @@ impl RecordTable {
                 Column::Decimal if sqlite => definition.text(),
                 Column::Decimal => definition.decimal_len(19, 4),
                 Column::Date => definition.date(),
+                Column::DateTime => definition.timestamp_with_time_zone(),
                 Column::Reference => definition.uuid(),
             };
             table.col(definition);
         }
         manager.create_table(table).await?;
         let live = || Expr::col("retired_at").is_null();
-        manager
-            .create_index(
-                Index::create()
-                    .name(format!("{}_live_key", self.name))
-                    .table(self.name)
-                    .col("key")
-                    .unique()
-                    .and_where(live())
-                    .to_owned(),
-            )
-            .await?;
+        for column in ["key"].into_iter().chain(self.uniques) {
+            let name = format!("{}_live_{column}", self.name);
+            let index = Index::create().name(name).table(self.name).col(column).unique().and_where(live()).to_owned();
+            manager.create_index(index).await?;
+        }
         for column in self.indexes {
             let name = format!("{}_live_{column}", self.name);
             manager

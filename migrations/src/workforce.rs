@@ -13,6 +13,9 @@ mod m20261123_000007_create_assignment;
 mod m20261123_000008_create_skill;
 mod m20261123_000009_create_skill_relation;
 mod m20261123_000010_create_skill_assertion;
+mod m20261124_000001_create_learning_activity;
+mod m20261124_000002_create_learning_outcome;
+mod m20261124_000003_create_learning_event;
 
 /// Migrates a database of the workforce owner.
 pub(crate) struct WorkforceMigrator;
@@ -31,6 +34,9 @@ impl MigratorTrait for WorkforceMigrator {
             Box::new(m20261123_000008_create_skill::Migration),
             Box::new(m20261123_000009_create_skill_relation::Migration),
             Box::new(m20261123_000010_create_skill_assertion::Migration),
+            Box::new(m20261124_000001_create_learning_activity::Migration),
+            Box::new(m20261124_000002_create_learning_outcome::Migration),
+            Box::new(m20261124_000003_create_learning_event::Migration),
         ]
     }
 }

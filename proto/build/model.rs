@@ -22,6 +22,21 @@ struct Field {
     options: Option<DynamicMessage>,
 }
 
+impl Field {
+    /// The column of the reference that a one-way field goes with; empty for every other field.
+    fn one_way(&self) -> String {
+        self.options.as_ref().map(|options| text(options, "one_way")).unwrap_or_default()
+    }
+
+    fn is_one_way(&self) -> bool {
+        !self.one_way().is_empty()
+    }
+
+    fn flag(&self, name: &str) -> bool {
+        self.options.as_ref().and_then(|options| options.get_field_by_name(name)?.as_bool()).unwrap_or(false)
+    }
+}
+
 /// The Rust source of the table and of the access functions.
 pub(crate) fn generate(pool: &DescriptorPool) -> String {
     let record = pool.get_message_by_name("spil.changefeed.v1.Record").expect("the message Record");
@@ -54,11 +69,13 @@ pub(crate) fn generate(pool: &DescriptorPool) -> String {
     )
     .unwrap();
     for (index, field) in header_fields.iter().enumerate() {
-        field_info(&mut out, index, field, true, &plurals);
+        field_info(&mut out, index, field, true, None, &plurals);
     }
     out.push_str("];\n");
     for entity in &entities {
-        let fields = fields_of(pool, &entity.message, 2);
+        let mut fields = fields_of(pool, &entity.message, 2);
+        // What is only written comes last, so that it has no number among the fields that are stored.
+        fields.sort_by_key(Field::is_one_way);
         table(&mut out, entity, &fields, header_fields.len(), &plurals);
         access(&mut out, entity, &fields, header_fields.len());
     }
@@ -168,14 +185,19 @@ fn table(out: &mut String, entity: &Entity, fields: &[Field], offset: usize, plu
         comment(&entity.message.parent_file(), entity.message.path()),
     )
     .unwrap();
-    let trees: Vec<&Field> = fields.iter().filter(|field| flag(field, "tree")).collect();
+    let trees: Vec<&Field> = fields.iter().filter(|field| field.flag("tree")).collect();
     assert!(trees.len() <= 1, "{name} has two fields that make a tree");
     for tree in trees {
         let to_itself = matches!(kind_of(tree), FieldKind::Reference(kind) if kind == name);
-        assert!(to_itself && flag(tree, "acyclic"), "{name}.{} makes no tree", tree.name);
+        assert!(to_itself && tree.flag("acyclic"), "{name}.{} makes no tree", tree.name);
     }
-    for (index, field) in fields.iter().enumerate() {
-        field_info(out, offset + index, field, false, plurals);
+    for (index, field) in fields.iter().enumerate().filter(|(_, field)| !field.is_one_way()) {
+        field_info(out, offset + index, field, false, None, plurals);
+    }
+    out.push_str("], one_way: &[\n");
+    for (index, field) in fields.iter().enumerate().filter(|(_, field)| field.is_one_way()) {
+        let scope = scope_of(name, field, fields);
+        field_info(out, offset + index, field, false, Some(offset + scope), plurals);
     }
     out.push_str("], paths: &[\n");
     if let Some(Value::List(paths)) = entity.options.get_field_by_name("paths").map(std::borrow::Cow::into_owned) {
@@ -194,7 +216,37 @@ fn table(out: &mut String, entity: &Entity, fields: &[Field], offset: usize, plu
     out.push_str("] };\n\n");
 }
 
-fn field_info(out: &mut String, index: usize, field: &Field, in_header: bool, plurals: &HashMap<String, String>) {
+/// The place of the reference that a one-way field goes with. Its value must be there from the start and for ever, or what was
+/// counted once could be counted again elsewhere.
+fn scope_of(name: &str, field: &Field, fields: &[Field]) -> usize {
+    let column = field.one_way();
+    let place = fields.iter().position(|other| other.column == column);
+    let place = place.unwrap_or_else(|| panic!("{name}.{}: there is no field {column}", field.column));
+    let scope = &fields[place];
+    let single = scope.descriptor.cardinality() != Cardinality::Repeated;
+    assert!(
+        matches!(kind_of(scope), FieldKind::Reference(_))
+            && single
+            && scope.flag("required")
+            && scope.flag("immutable"),
+        "{name}.{column} must be a single reference, required and immutable",
+    );
+    assert!(
+        matches!(kind_of(field), FieldKind::Text) && field.descriptor.cardinality() != Cardinality::Repeated,
+        "{name}.{} must be a text",
+        field.column
+    );
+    place
+}
+
+fn field_info(
+    out: &mut String,
+    index: usize,
+    field: &Field,
+    in_header: bool,
+    one_way: Option<usize>,
+    plurals: &HashMap<String, String>,
+) {
     let options = field.options.as_ref();
     let ty = match (kind_of(field), field.descriptor.cardinality()) {
         (FieldKind::Text, Cardinality::Repeated) => "FieldType::TextList".to_owned(),
@@ -218,7 +270,9 @@ fn field_info(out: &mut String, index: usize, field: &Field, in_header: bool, pl
             .filter(|options| options.has_field_by_name(name))
             .and_then(|options| options.get_field_by_name(name)?.as_f64())
     };
-    let flag = |name: &str| flag(field, name);
+    let flag = |name: &str| field.flag(name);
+    let texts = matches!(kind_of(field), FieldKind::Text) && field.descriptor.cardinality() != Cardinality::Repeated;
+    assert!(!flag("unique") || texts, "{}: only a text can be unique", field.descriptor.full_name());
     let string = |name: &str| options.map(|options| text(options, name)).unwrap_or_default();
     let max_length = options
         .and_then(|options| options.get_field_by_name("max_length")?.as_u32())
@@ -228,7 +282,7 @@ fn field_info(out: &mut String, index: usize, field: &Field, in_header: bool, pl
         in_header && matches!(field.column.as_str(), "id" | "version" | "created_at" | "updated_at" | "retired_at");
     writeln!(
         out,
-        "    FieldInfo {{ index: {index}, name: {:?}, column: {:?}, ty: {ty}, format: TextFormat::{}, doc: {:?}, relation: {:?}, inverse: {:?}, acyclic: {}, tree: {}, required: {}, min: {:?}, max: {:?}, unit: {:?}, max_length: {max_length}, personal: {:?}, immutable: {}, writable: {} }},",
+        "    FieldInfo {{ index: {index}, name: {:?}, column: {:?}, ty: {ty}, format: TextFormat::{}, doc: {:?}, relation: {:?}, inverse: {:?}, acyclic: {}, tree: {}, required: {}, min: {:?}, max: {:?}, unit: {:?}, max_length: {max_length}, personal: {:?}, immutable: {}, unique: {}, one_way: {one_way:?}, writable: {} }},",
         field.name,
         field.column,
         format_of(field),
@@ -243,6 +297,7 @@ fn field_info(out: &mut String, index: usize, field: &Field, in_header: bool, pl
         string("unit"),
         string("personal"),
         flag("immutable"),
+        flag("unique"),
         !written_by_owner,
     )
     .unwrap();
@@ -303,11 +358,6 @@ fn kind_of(field: &Field) -> FieldKind {
     }
 }
 
-/// Whether an option that is true or false is true.
-fn flag(field: &Field, name: &str) -> bool {
-    field.options.as_ref().and_then(|options| options.get_field_by_name(name)?.as_bool()).unwrap_or(false)
-}
-
 fn format_number(field: &Field) -> i32 {
     field.options.as_ref().and_then(|options| options.get_field_by_name("format")?.as_enum_number()).unwrap_or(0)
 }
@@ -317,6 +367,7 @@ fn format_of(field: &Field) -> &'static str {
         4 => "Currency",
         5 => "Uri",
         6 => "Email",
+        7 => "Uuid",
         _ => "Plain",
     }
 }

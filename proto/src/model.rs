@@ -100,6 +100,8 @@ pub struct KindInfo {
     pub doc: &'static str,
     /// Its own fields; numbers start at [`field::OWN`].
     pub own: &'static [FieldInfo],
+    /// Its fields that are only written: no record holds a value for them, so they are not among [`KindInfo::fields`].
+    pub one_way: &'static [FieldInfo],
     /// Its relations that follow several references in a row.
     pub paths: &'static [PathInfo],
 }
@@ -108,6 +110,21 @@ impl KindInfo {
     /// All fields in the order of their numbers: those of the header, then the own ones.
     pub fn fields(&'static self) -> impl DoubleEndedIterator<Item = &'static FieldInfo> + Clone {
         HEADER_FIELDS.iter().chain(self.own)
+    }
+
+    /// What a command can carry: the fields that may be written, then those that are only written.
+    pub fn inputs(&'static self) -> impl Iterator<Item = &'static FieldInfo> + Clone {
+        self.fields().filter(|field| field.writable).chain(self.one_way)
+    }
+
+    /// The field with a column name that a command can carry.
+    pub fn input_by_column(&'static self, column: &str) -> Option<&'static FieldInfo> {
+        self.inputs().find(|field| field.column == column)
+    }
+
+    /// The field with a GraphQL name that a command can carry.
+    pub fn input_by_name(&'static self, name: &str) -> Option<&'static FieldInfo> {
+        self.inputs().find(|field| field.name == name)
     }
 
     /// How many fields there are, those of the header included.
@@ -168,6 +185,10 @@ pub struct FieldInfo {
     pub personal: &'static str,
     /// Whether a value, once given, can not be changed.
     pub immutable: bool,
+    /// Whether no two live records of the kind may have the same value.
+    pub unique: bool,
+    /// For a field that is only written: the number of the reference within whose target each value occurs once. `None` for every other.
+    pub one_way: Option<usize>,
     /// Whether commands may write it; the owner itself sets the others.
     pub writable: bool,
 }
@@ -218,6 +239,8 @@ pub enum TextFormat {
     Email,
     /// An ISO 4217 code.
     Currency,
+    /// A UUID.
+    Uuid,
 }
 
 /// The description of an enumeration.

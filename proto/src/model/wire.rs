@@ -31,6 +31,10 @@ pub(super) fn date(member: &Option<i32>) -> Value<'static> {
     member.map_or(Value::Null, Value::Date)
 }
 
+pub(super) fn date_time(member: &Option<i64>) -> Value<'static> {
+    member.map_or(Value::Null, Value::DateTime)
+}
+
 /// A text that is no decimal number reads as a text, so that whoever checks it can say so.
 pub(super) fn decimal(member: &Option<String>) -> Value<'_> {
     match member {
@@ -117,6 +121,15 @@ pub(super) fn set_date(member: &mut Option<i32>, value: Value<'_>) -> Result<(),
         Value::Null => None,
         Value::Date(days) => Some(days),
         other => return wrong("a date", &other),
+    };
+    Ok(())
+}
+
+pub(super) fn set_date_time(member: &mut Option<i64>, value: Value<'_>) -> Result<(), WrongType> {
+    *member = match value {
+        Value::Null => None,
+        Value::DateTime(micros) => Some(micros),
+        other => return wrong("a time", &other),
     };
     Ok(())
 }

@@ -9,9 +9,12 @@ mod capability;
 mod catalogue;
 mod command;
 mod dice;
+mod gate;
 mod initiative;
+mod learning;
 mod person;
 mod plan;
+mod pulse;
 mod seed;
 #[cfg(test)]
 mod tests;

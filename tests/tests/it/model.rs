@@ -31,6 +31,7 @@ fn sample(info: &FieldInfo) -> Value<'static> {
                 TextFormat::Uri => format!("https://example.org/{}", info.name),
                 TextFormat::Email => "ada@example.org".to_owned(),
                 TextFormat::Currency => "EUR".to_owned(),
+                TextFormat::Uuid => "6f1c2a4e-0b57-4c1d-9f1e-2d3a4b5c6d7e".to_owned(),
             }
             .into(),
         ),

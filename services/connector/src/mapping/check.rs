@@ -503,9 +503,8 @@ fn kind_named(name: &str, place: &Place) -> Result<Kind, MappingError> {
 }
 
 fn field_named(kind: &'static KindInfo, name: &str, place: &Place) -> Result<&'static FieldInfo, MappingError> {
-    let Some(info) = kind.field_by_column(name) else {
-        let all: Vec<&str> =
-            kind.fields().filter(|info| info.writable && !set_elsewhere(info.index)).map(|info| info.column).collect();
+    let Some(info) = kind.input_by_column(name).or_else(|| kind.field_by_column(name)) else {
+        let all: Vec<&str> = kind.inputs().filter(|info| !set_elsewhere(info.index)).map(|info| info.column).collect();
         return place.fail(format!("{} has no field `{name}`; there are {}", kind.name, all.join(", ")));
     };
     if set_elsewhere(info.index) {

@@ -22,6 +22,8 @@ pub(super) fn steps(planner: &mut Planner<'_>, sequence: &[usize]) -> Vec<Step> 
         let mut values: Vec<Written> = header(planner, draft, present);
         values.extend(draft.slots.iter().filter_map(|slot| own(planner, slot, present)));
         values.retain(|written| match present {
+            // What is only written can not be compared; it stays as it was given first.
+            Some(_) if written.field.one_way.is_some() => false,
             Some(entity) => !same(written.field, &entity.get(written.field.index), &written.value),
             None => !written.value.is_null(),
         });

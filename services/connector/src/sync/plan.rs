@@ -316,7 +316,10 @@ impl Planner<'_> {
                 return Some(self.problem(slot.origin, draft.kind, self.columns(rule), reason));
             }
         }
-        for info in draft.kind.info().own.iter().filter(|info| info.required) {
+        let info = draft.kind.info();
+        // What is only written is asked for where the record is made; whether it has it afterwards, nobody can see.
+        let asked = info.own.iter().chain(info.one_way.iter().filter(|_| !there));
+        for info in asked.filter(|info| info.required) {
             let slot = draft
                 .slots
                 .iter()

@@ -397,7 +397,8 @@ fn command(kind: Kind, verb: Verb, write: &Write) -> Command {
 /// The input field that a problem is about.
 fn path(kind: Kind, verb: Verb, problem: &Problem) -> Vec<String> {
     let mut path = vec!["input".to_owned()];
-    match kind.info().field_by_column(&problem.field) {
+    let info = kind.info();
+    match info.input_by_column(&problem.field).or_else(|| info.field_by_column(&problem.field)) {
         Some(info) if info.index == field::ID || info.writable => path.push(info.name.to_owned()),
         _ if verb != Verb::Create && matches!(problem.code(), ProblemCode::NotFound | ProblemCode::Retired) => {
             path.push("id".to_owned())
@@ -409,9 +410,13 @@ fn path(kind: Kind, verb: Verb, problem: &Problem) -> Vec<String> {
 
 /// A message of an owner in the words of the schema: owners speak of columns.
 fn spoken(kind: Kind, message: &str) -> String {
-    kind.info().fields().filter(|info| info.column != info.name).fold(message.to_owned(), |message, info| {
-        message.replace(&format!("`{}`", info.column), &format!("`{}`", info.name))
-    })
+    let info = kind.info();
+    info.fields()
+        .chain(info.one_way)
+        .filter(|info| info.column != info.name)
+        .fold(message.to_owned(), |message, info| {
+            message.replace(&format!("`{}`", info.column), &format!("`{}`", info.name))
+        })
 }
 
 fn code_name(code: ProblemCode) -> &'static str {

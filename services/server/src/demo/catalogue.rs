@@ -3,12 +3,14 @@
 
 mod capabilities;
 mod initiatives;
+mod learning;
 mod organisation;
 mod people;
 mod skills;
 
 pub(super) use capabilities::{AREAS, ASPECTS, OBJECTIVES, PROCESS_VERBS, VENDORS};
 pub(super) use initiatives::{BENEFITS, BenefitIdea, INITIATIVES, Idea, PROGRAMMES};
+pub(super) use learning::{LEARNING, LearningIdea};
 pub(super) use organisation::{DIVISIONS, JOBS, Job, LEADERSHIP, LEVELS, PLACES};
 pub(super) use people::CULTURES;
 pub(super) use skills::{AI_LITERACY, GENERAL, LEADERSHIP_SKILLS, SKILL_GROUPS};

@@ -28,6 +28,12 @@ pub(super) enum Purpose {
     Fte,
     /// Which assignments a worker has.
     Posts,
+    /// How often a worker takes part in learning.
+    Learning,
+    /// What prepares people for the impact on their role.
+    Preparation,
+    /// Who is asked in a pulse wave.
+    Pulse,
 }
 
 /// A source of numbers for one record.
@@ -53,6 +59,9 @@ impl Dice {
             Purpose::Status => 8 << 32,
             Purpose::Fte => 9 << 32,
             Purpose::Posts => 10 << 32,
+            Purpose::Learning => 11 << 32,
+            Purpose::Preparation => 12 << 32,
+            Purpose::Pulse => 13 << 32,
         };
         Self::new(seed, purpose, index as u64)
     }

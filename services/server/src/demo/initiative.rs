@@ -15,7 +15,9 @@ use super::{
     catalogue::{AREAS, DIVISIONS, INITIATIVES, Idea, PLACES, PROGRAMMES},
     command::{create, header, id_bytes, ids_bytes},
     dice::{Dice, Purpose},
+    gate, learning,
     plan::Plan,
+    pulse,
 };
 
 /// How many records of a kind belong to one initiative or benefit at most; only to number them.
@@ -28,6 +30,11 @@ pub(super) fn commands(plan: &Plan) -> impl Iterator<Item = Command> + Send + '_
         .chain((0..plan.initiatives).flat_map(|index| capability_changes(plan, index)))
         .chain((0..plan.initiatives).flat_map(|index| stakeholders(plan, index)))
         .chain((0..plan.initiatives).flat_map(|index| role_impacts(plan, index)))
+        .chain((0..plan.initiatives).flat_map(|index| gate::process_impacts(plan, index)))
+        .chain((0..plan.initiatives).flat_map(|index| gate::decisions(plan, index)))
+        .chain((0..plan.initiatives).flat_map(|index| gate::spends(plan, index)))
+        .chain((0..pulse::WAVES).map(|index| pulse::wave(plan, index)))
+        .chain((0..pulse::WAVES).flat_map(|index| pulse::responses(plan, index)))
         .chain((0..plan.benefits).map(|index| benefit::benefit(plan, index)))
         .chain((0..plan.benefits).flat_map(|index| benefit::shares(plan, index)))
         .chain((0..plan.benefits).flat_map(|index| benefit::measurements(plan, index)))
@@ -90,7 +97,7 @@ pub(super) fn outline(plan: &Plan, index: usize) -> Outline {
 }
 
 /// The same title again elsewhere.
-fn with_place(title: &str, copy: usize) -> String {
+pub(super) fn with_place(title: &str, copy: usize) -> String {
     match copy.checked_sub(1) {
         None => title.to_owned(),
         Some(place) if place < PLACES.len() => format!("{title}, {}", PLACES[place]),
@@ -104,6 +111,11 @@ fn lead_division(outline: &Outline) -> usize {
 }
 
 fn initiative(plan: &Plan, index: usize) -> Command {
+    create(plan.id(Kind::Initiative, index), Entity::Initiative(record(plan, index)))
+}
+
+/// An initiative as it is recorded.
+pub(super) fn record(plan: &Plan, index: usize) -> Initiative {
     use InitiativeStage::{Experiment, Idea as Thought, Pilot, Scale};
     let mut dice = plan.dice(Kind::Initiative, index);
     let this = outline(plan, index);
@@ -139,26 +151,23 @@ fn initiative(plan: &Plan, index: usize) -> Command {
     let sponsor = plan.leader(&mut dice, AREAS[this.area].division);
     let lead = plan.department(&mut dice, division);
     let description = format!("Changes {} at {}.", AREAS[this.area].name.to_lowercase(), DIVISIONS[division].name);
-    create(
-        plan.id(Kind::Initiative, index),
-        Entity::Initiative(Initiative {
-            header: Some(header(format!("INI-{:04}", index + 1), &this.name, description)),
-            r#type: this.kind as i32,
-            uses_ai: Some(this.uses_ai),
-            stage: this.stage as i32,
-            start: this.start,
-            end: this.end,
-            budget: has_budget.then(|| format!("{thousands}000")),
-            currency: has_budget.then(|| "EUR".to_owned()),
-            planned_stage_days: stage_days,
-            parent_id: parent.map(|parent| id_bytes(plan, Kind::Initiative, parent)),
-            application_ids: ids_bytes(plan, Kind::Application, applications),
-            objective_ids: ids_bytes(plan, Kind::Objective, objectives),
-            depends_on_ids: ids_bytes(plan, Kind::Initiative, needs),
-            sponsor_id: (this.stage != Thought || dice.chance(500)).then(|| id_bytes(plan, Kind::Worker, sponsor)),
-            lead_org_unit_id: Some(id_bytes(plan, Kind::OrgUnit, lead)),
-        }),
-    )
+    Initiative {
+        header: Some(header(format!("INI-{:04}", index + 1), &this.name, description)),
+        r#type: this.kind as i32,
+        uses_ai: Some(this.uses_ai),
+        stage: this.stage as i32,
+        start: this.start,
+        end: this.end,
+        budget: has_budget.then(|| format!("{thousands}000")),
+        currency: has_budget.then(|| "EUR".to_owned()),
+        planned_stage_days: stage_days,
+        parent_id: parent.map(|parent| id_bytes(plan, Kind::Initiative, parent)),
+        application_ids: ids_bytes(plan, Kind::Application, applications),
+        objective_ids: ids_bytes(plan, Kind::Objective, objectives),
+        depends_on_ids: ids_bytes(plan, Kind::Initiative, needs),
+        sponsor_id: (this.stage != Thought || dice.chance(500)).then(|| id_bytes(plan, Kind::Worker, sponsor)),
+        lead_org_unit_id: Some(id_bytes(plan, Kind::OrgUnit, lead)),
+    }
 }
 
 fn capability_changes(plan: &Plan, initiative: usize) -> impl Iterator<Item = Command> + Send + use<'_> {
@@ -317,6 +326,7 @@ fn role_impacts(plan: &Plan, initiative: usize) -> impl Iterator<Item = Command>
                 plan: is_planned.then(|| plan_text.to_owned()),
                 owner_id: is_planned.then(|| id_bytes(plan, Kind::Worker, owner)),
                 due: is_planned.then(|| plan.today + dice.between(-60, 400)),
+                learning_activity_ids: if is_planned { learning::preparing(plan, index) } else { Vec::new() },
             }),
         )
     })

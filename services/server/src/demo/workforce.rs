@@ -13,7 +13,7 @@ use super::{
     catalogue::{AI_LITERACY, AREAS, DIVISIONS, DOMAIN, GENERAL, LEADERSHIP, LEADERSHIP_SKILLS, LEVELS, SKILL_GROUPS},
     command::{create, id_bytes, ids_bytes, named, update},
     dice::{Dice, Purpose},
-    person,
+    learning, person,
     plan::Plan,
 };
 
@@ -27,6 +27,8 @@ const MOST_REQUIREMENTS: usize = 16;
 /// All of them, each after what it refers to.
 pub(super) fn commands(plan: &Plan) -> impl Iterator<Item = Command> + Send + '_ {
     few(plan)
+        .chain((0..learning::activity_count(plan)).map(|index| learning::activity(plan, index)))
+        .chain((0..learning::activity_count(plan)).flat_map(|index| learning::outcomes(plan, index)))
         .chain(
             (0..plan.units.len())
                 .flat_map(move |unit| (0..plan.units[unit].seats).map(move |seat| position(plan, unit, seat))),
@@ -35,13 +37,18 @@ pub(super) fn commands(plan: &Plan) -> impl Iterator<Item = Command> + Send + '_
         .chain((0..plan.units.len()).map(|unit| head(plan, unit)))
         .chain((0..plan.workers).map(|index| worker(plan, index)))
         .chain((0..plan.workers).flat_map(|index| assignments(plan, index)))
+        .chain((0..plan.workers).flat_map(|index| learning::events(plan, index)))
         .chain((0..plan.workers).flat_map(|index| assertions(plan, index)))
 }
 
 /// How many there are, without making the many.
 pub(super) fn count(plan: &Plan) -> usize {
     let assignments: usize = (0..plan.workers).map(|index| Posts::of(plan, index).count()).sum();
-    few(plan).count() + plan.positions + plan.units.len() + plan.workers * (1 + ASSERTIONS) + assignments
+    let activities = learning::activity_count(plan);
+    let outcomes: usize = (0..activities).map(|index| learning::outcomes(plan, index).count()).sum();
+    let events: usize = (0..plan.workers).map(|index| learning::event_count(plan, index)).sum();
+    let learning = activities + outcomes + events;
+    learning + few(plan).count() + plan.positions + plan.units.len() + plan.workers * (1 + ASSERTIONS) + assignments
 }
 
 /// Those whose number grows little with the number of people.

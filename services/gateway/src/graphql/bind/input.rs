@@ -57,11 +57,8 @@ pub(super) fn read(kind: Kind, verb: Verb, input: &JsonMap) -> Result<Write, Fau
                 };
             }
             _ => {
-                let field = kind
-                    .info()
-                    .field_by_name(name)
-                    .filter(|field| field.writable)
-                    .ok_or_else(|| fault(Fault::new("there is no such field")))?;
+                let field =
+                    kind.info().input_by_name(name).ok_or_else(|| fault(Fault::new("there is no such field")))?;
                 match field_value(field, value) {
                     Ok(value) => write.values.push((field, value)),
                     Err(fault) => {

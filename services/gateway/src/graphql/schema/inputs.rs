@@ -114,10 +114,10 @@ pub(super) fn mutations(out: &mut String, info: &'static KindInfo) {
     }
 }
 
-/// The writable fields of a kind as input fields.
+/// The writable fields of a kind as input fields. What is only written belongs to a new record.
 fn fields(info: &'static KindInfo, create: bool) -> String {
     let mut out = String::new();
-    for field in info.fields().filter(|field| field.writable) {
+    for field in info.inputs().filter(|field| create || field.one_way.is_none()) {
         block(&mut out, "  ", &objects::documented(field));
         let list = matches!(
             field.ty,

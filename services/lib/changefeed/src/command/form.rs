@@ -44,6 +44,11 @@ pub(super) fn is_currency(text: &str) -> bool {
     text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_uppercase())
 }
 
+/// A UUID in its one form: small letters and hyphens; `None` if the text is none.
+pub(super) fn uuid(text: &str) -> Option<String> {
+    (text.len() == 36).then(|| uuid::Uuid::try_parse(text).ok()).flatten().map(|id| id.hyphenated().to_string())
+}
+
 /// A language tag of the form of BCP 47 in its usual case (`de-AT`, `zh-Hant`); `None` if it is none.
 pub(super) fn language_tag(text: &str) -> Option<String> {
     if text.len() > 64 {

@@ -25,6 +25,9 @@ const MAX_EXTERNAL_ID_BYTES: usize = 1024;
 const PROSE_BYTES: usize = 65_536;
 /// 0001-01-01 and 9999-12-31 as days since 1970-01-01.
 const DAYS: std::ops::RangeInclusive<i32> = -719_162..=2_932_896;
+/// The same days as microseconds since 1970-01-01T00:00:00Z.
+const MICROS: std::ops::Range<i64> = -719_162 * MICROS_OF_DAY..2_932_897 * MICROS_OF_DAY;
+const MICROS_OF_DAY: i64 = 86_400_000_000;
 /// The most digits of a decimal number before the point, as the first number that has more.
 const DECIMAL_LIMIT: i64 = 1_000_000_000_000_000;
 /// The most digits of a decimal number after the point.
@@ -64,6 +67,10 @@ pub(crate) fn normalise(info: &FieldInfo, value: Value<'_>) -> Result<Value<'sta
         (FieldType::Date, Value::Date(days)) if DAYS.contains(&days) => Ok(Value::Date(days)),
         (FieldType::Date, Value::Date(_)) => {
             fault(ProblemCode::OutOfRange, format!("`{}` must be a day of the years 1 to 9999", info.column))
+        }
+        (FieldType::DateTime, Value::DateTime(micros)) if MICROS.contains(&micros) => Ok(Value::DateTime(micros)),
+        (FieldType::DateTime, Value::DateTime(_)) => {
+            fault(ProblemCode::OutOfRange, format!("`{}` must be a time of the years 1 to 9999", info.column))
         }
         (FieldType::Enum(list), Value::Enum(number)) => {
             known(info, list, number)?;
@@ -122,6 +129,10 @@ pub(crate) fn text(info: &FieldInfo, text: &str) -> Result<Option<String>, Probl
         TextFormat::Uri => (form::is_uri(&text), "an absolute URI such as https://example.org/a"),
         TextFormat::Email => (form::is_email(&text), "an e-mail address"),
         TextFormat::Currency => (form::is_currency(&text), "a currency code of three capital letters"),
+        TextFormat::Uuid => match form::uuid(&text) {
+            Some(one_form) => return Ok(Some(one_form)),
+            None => (false, "a UUID such as 6f1c2a4e-0b57-4c1d-9f1e-2d3a4b5c6d7e"),
+        },
     };
     if well_formed {
         Ok(Some(text))

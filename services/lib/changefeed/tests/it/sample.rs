@@ -20,6 +20,7 @@ pub(crate) async fn value(owner: &TestOwner, kind: Kind, info: &FieldInfo, seed:
                 TextFormat::Uri => format!("https://example.org/{}/{seed}?a=%20", info.column),
                 TextFormat::Email => format!("person.{seed}@example.org"),
                 TextFormat::Currency => if seed.is_multiple_of(2) { "EUR" } else { "USD" }.to_owned(),
+                TextFormat::Uuid => Uuid::now_v7().to_string(),
             }
             .into(),
         ),
