@@ -2,6 +2,7 @@
 
 mod filter;
 mod input;
+mod reach;
 
 use apollo_compiler::{
     Name,
@@ -21,6 +22,7 @@ use super::{
     schema,
 };
 pub(super) use input::Write;
+pub(super) use reach::{Reach, ReachPosition};
 
 /// The arguments of a field, read.
 pub(super) enum Bound {
@@ -31,6 +33,7 @@ pub(super) enum Bound {
     Facets(Facets),
     /// A language tag.
     LocalName(Option<String>),
+    Reach(Box<Reach>),
     Mutation(Box<Write>),
 }
 
@@ -135,6 +138,7 @@ impl Arguments<'_> {
             Purpose::List(kind) => self.list(kind).map(|list| Bound::List(Box::new(list))),
             Purpose::Facets(kind) => self.facets(kind).map(Bound::Facets),
             Purpose::LocalName => Ok(Bound::LocalName(self.text("language").map(str::to_owned))),
+            Purpose::Reach => self.reach().map(|reach| Bound::Reach(Box::new(reach))),
             Purpose::Mutation(kind, verb) => self.mutation(kind, verb).map(|write| Bound::Mutation(Box::new(write))),
         };
         bound.map_err(|fault| {

@@ -1,7 +1,9 @@
 //! Runs the plan of a query: walks the graph and writes the answer as JSON, without anything in between.
 
+mod connection;
 mod facets;
 mod list;
+mod reach;
 mod record;
 mod snapshot;
 mod text;
@@ -129,6 +131,7 @@ impl<'a> Writer<'a> {
                     }
                 }
                 QueryField::List(list) => this.list(list, None)?,
+                QueryField::Reach(field) => this.reach(field)?,
                 QueryField::Snapshot(items) => this.snapshot(items)?,
             }
             Ok(())

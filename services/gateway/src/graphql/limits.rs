@@ -33,6 +33,12 @@ impl Default for Limits {
 const MAX_FRAGMENT_NESTING: usize = 50;
 /// The most records of one page, and the most facets.
 pub const MAX_PAGE: usize = 1000;
+/// The most records that a traversal starts from.
+pub const MAX_REACH_FROM: usize = 100;
+/// The most relations that a traversal follows in a row.
+pub const MAX_REACH_DEPTH: u32 = 20;
+/// The relations that a traversal follows in a row where the document does not say.
+pub const DEFAULT_REACH_DEPTH: u32 = 6;
 /// The records of a page where the document does not say.
 pub const DEFAULT_PAGE: usize = 100;
 /// The facets of a list where the document does not say.

@@ -10,6 +10,7 @@ pub mod global_id;
 pub mod limits;
 mod mutation;
 mod plan;
+mod relation_step;
 mod scalar;
 pub mod schema;
 

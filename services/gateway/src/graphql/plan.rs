@@ -5,6 +5,7 @@
 
 mod collect;
 mod object;
+mod reach;
 
 use std::{
     collections::HashMap,
@@ -26,6 +27,7 @@ use super::{
     limits::Limits,
 };
 pub(super) use object::What;
+pub(super) use reach::{ReachEdgeField, ReachField, ReachItem, ReachStepField};
 
 /// How to run an operation.
 pub(super) struct Plan {
@@ -91,6 +93,7 @@ pub(super) enum Purpose {
     List(Kind),
     Facets(Kind),
     LocalName,
+    Reach,
     Mutation(Kind, Verb),
 }
 
@@ -121,6 +124,7 @@ pub(super) enum QueryField {
         items: Vec<Item<RecordField>>,
     },
     List(ListField),
+    Reach(ReachField),
     Snapshot(Vec<Item<What>>),
 }
 

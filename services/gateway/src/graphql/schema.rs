@@ -2,6 +2,7 @@
 
 mod inputs;
 mod objects;
+mod reach;
 mod text;
 
 use std::{fmt::Write, sync::LazyLock};
@@ -126,6 +127,7 @@ fn sdl() -> String {
         inputs::enum_filters(&mut out, list);
     }
     kinds(&mut out);
+    reach::types(&mut out);
     query(&mut out);
     mutation(&mut out);
     for kind in Kind::ALL {
@@ -180,6 +182,7 @@ fn query(out: &mut String) {
          \"The records with ids, in the order of the ids; null in the place of one that is not there. At most 1000 ids.\"\n  nodes(\n    \"The ids of the records.\"\n    ids: [ID!]!\n  ): [Node]!\n  \
          \"How the graph that answers is doing. Needs the permission `admin`.\"\n  snapshot: Snapshot!\n",
     );
+    reach::query(out);
     for kind in Kind::ALL {
         let info = kind.info();
         let _ = writeln!(

@@ -5,6 +5,7 @@ mod facets;
 mod filter;
 mod paging;
 mod query;
+mod reach;
 mod tree;
 
 use std::sync::Arc;

@@ -47,6 +47,7 @@ impl<'d> Compiler<'d> {
                 "__schema" | "__type" => QueryField::Introspection,
                 "node" => QueryField::Node { slot: this.slot(group, Purpose::Node), by_kind: this.node(group)? },
                 "nodes" => QueryField::Nodes { slot: this.slot(group, Purpose::Nodes), by_kind: this.node(group)? },
+                "reach" => QueryField::Reach(this.reach(group)?),
                 "snapshot" => QueryField::Snapshot(this.plain(group, "Snapshot")?),
                 _ => match Kind::ALL.iter().copied().find(|kind| kind.info().plural == name) {
                     Some(kind) => QueryField::List(this.list(group, kind, Vec::new())?),
@@ -125,7 +126,7 @@ impl<'d> Compiler<'d> {
         })
     }
 
-    fn node(&mut self, group: &Group<'d>) -> Result<NodeItems, GraphqlError> {
+    pub(super) fn node(&mut self, group: &Group<'d>) -> Result<NodeItems, GraphqlError> {
         Kind::ALL.iter().map(|&kind| Ok((kind, self.record(group, kind)?))).collect()
     }
 
@@ -211,19 +212,7 @@ impl<'d> Compiler<'d> {
                     let slot = this.slot(group, Purpose::Facets(to));
                     ConnectionField::Facets { slot, items: this.facet(group, to)? }
                 }
-                "pageInfo" => {
-                    let groups = this.below(group, "PageInfo", &[]);
-                    ConnectionField::PageInfo(this.items(groups, |_, name, _| {
-                        Ok(match name {
-                            "__typename" => PageInfoField::TypeName,
-                            "hasNextPage" => PageInfoField::HasNext,
-                            "hasPreviousPage" => PageInfoField::HasPrevious,
-                            "startCursor" => PageInfoField::Start,
-                            "endCursor" => PageInfoField::End,
-                            _ => return Err(unknown(name)),
-                        })
-                    })?)
-                }
+                "pageInfo" => ConnectionField::PageInfo(this.page_info(group)?),
                 "edges" => {
                     let groups = this.below(group, &format!("{}Edge", info.name), &[]);
                     ConnectionField::Edges(this.items(groups, |this, name, group| {
@@ -267,6 +256,20 @@ impl<'d> Compiler<'d> {
         })
     }
 
+    pub(super) fn page_info(&mut self, group: &Group<'d>) -> Compiled<PageInfoField> {
+        let groups = self.below(group, "PageInfo", &[]);
+        self.items(groups, |_, name, _| {
+            Ok(match name {
+                "__typename" => PageInfoField::TypeName,
+                "hasNextPage" => PageInfoField::HasNext,
+                "hasPreviousPage" => PageInfoField::HasPrevious,
+                "startCursor" => PageInfoField::Start,
+                "endCursor" => PageInfoField::End,
+                _ => return Err(unknown(name)),
+            })
+        })
+    }
+
     /// An object whose fields have no arguments: only their names are kept.
     fn plain(&mut self, group: &Group<'d>, type_name: &str) -> Compiled<What> {
         let groups = self.below(group, type_name, &[]);
@@ -283,11 +286,16 @@ impl<'d> Compiler<'d> {
         })
     }
 
-    fn below(&self, group: &Group<'d>, type_name: &str, interfaces: &[&str]) -> IndexMap<&'d str, Group<'d>> {
+    pub(super) fn below(
+        &self,
+        group: &Group<'d>,
+        type_name: &str,
+        interfaces: &[&str],
+    ) -> IndexMap<&'d str, Group<'d>> {
         self.collector.fields(group.iter().map(|field| &field.selection_set), type_name, interfaces)
     }
 
-    fn items<T>(
+    pub(super) fn items<T>(
         &mut self,
         groups: IndexMap<&'d str, Group<'d>>,
         mut resolve: impl FnMut(&mut Self, &'d str, &Group<'d>) -> Result<T, GraphqlError>,
@@ -303,7 +311,7 @@ impl<'d> Compiler<'d> {
         Ok(items)
     }
 
-    fn slot(&mut self, group: &Group<'d>, purpose: Purpose) -> usize {
+    pub(super) fn slot(&mut self, group: &Group<'d>, purpose: Purpose) -> usize {
         let arguments: Vec<Node<Argument>> = group.first().map(|field| field.arguments.clone()).unwrap_or_default();
         self.slots.push(Slot { arguments, purpose, path: self.path.clone() });
         self.slots.len() - 1
@@ -311,7 +319,7 @@ impl<'d> Compiler<'d> {
 }
 
 /// The schema has a field that nothing here answers: a fault of ours.
-fn unknown(name: &str) -> GraphqlError {
+pub(super) fn unknown(name: &str) -> GraphqlError {
     GraphqlError::new(Code::Internal, format!("the field `{name}` has no answer"))
 }
 
