@@ -1,5 +1,6 @@
 //! Puts the variables of a request into the slots of a plan, and reads what comes of it.
 
+mod entity;
 mod filter;
 mod input;
 mod reach;
@@ -27,6 +28,7 @@ pub(super) use reach::{Reach, ReachPosition};
 /// The arguments of a field, read.
 pub(super) enum Bound {
     Node(Option<(Kind, Uuid)>),
+    /// Of `nodes` and of `_entities`.
     Nodes(Vec<Option<(Kind, Uuid)>>),
     Get(Get),
     List(Box<List>),
@@ -134,6 +136,7 @@ impl Arguments<'_> {
         let bound = match self.slot.purpose {
             Purpose::Node => self.id("id").map(Bound::Node),
             Purpose::Nodes => self.ids().map(Bound::Nodes),
+            Purpose::Entities => entity::read(self.values.get(entity::ARGUMENT)).map(Bound::Nodes),
             Purpose::Get(kind) => self.get(kind).map(Bound::Get),
             Purpose::List(kind) => self.list(kind).map(|list| Bound::List(Box::new(list))),
             Purpose::Facets(kind) => self.facets(kind).map(Bound::Facets),

@@ -16,7 +16,8 @@ use uuid::Uuid;
 use super::{
     bind::{Bound, Get},
     error::{Code, GraphqlError},
-    plan::{Item, NodeItems, Place, QueryField, RecordField},
+    plan::{Item, NodeItems, Place, QueryField, RecordField, What},
+    schema::SpilSchema,
 };
 use crate::live::Published;
 pub(super) use text::string;
@@ -113,7 +114,7 @@ impl<'a> Writer<'a> {
                     let Bound::Node(id) = this.bound(*slot)? else { return Err(Halt::Mismatch) };
                     this.node(*id, by_kind)?;
                 }
-                QueryField::Nodes { slot, by_kind } => {
+                QueryField::Nodes { slot, by_kind } | QueryField::Entities { slot, by_kind } => {
                     let Bound::Nodes(ids) = this.bound(*slot)? else { return Err(Halt::Mismatch) };
                     this.array(ids, |this, id| this.node(*id, by_kind))?;
                 }
@@ -132,9 +133,22 @@ impl<'a> Writer<'a> {
                 }
                 QueryField::List(list) => this.list(list, None)?,
                 QueryField::Reach(field) => this.reach(field)?,
+                QueryField::Service(items) => this.service(items)?,
                 QueryField::Snapshot(items) => this.snapshot(items)?,
             }
             Ok(())
+        })
+    }
+
+    /// Writes what a router asks of the schema.
+    fn service(&mut self, items: &[Item<What>]) -> Result<(), Halt> {
+        let schema = SpilSchema::get().map_err(|_| Halt::Mismatch)?;
+        self.object(items, |this, item| match &*item.what.name {
+            "sdl" => this.text(&schema.subgraph_sdl),
+            _ => {
+                this.raw("\"_Service\"");
+                Ok(())
+            }
         })
     }
 

@@ -89,6 +89,7 @@ pub(super) struct Slot {
 pub(super) enum Purpose {
     Node,
     Nodes,
+    Entities,
     Get(Kind),
     List(Kind),
     Facets(Kind),
@@ -118,6 +119,13 @@ pub(super) enum QueryField {
         slot: usize,
         by_kind: NodeItems,
     },
+    /// `_entities` of federation.
+    Entities {
+        slot: usize,
+        by_kind: NodeItems,
+    },
+    /// `_service` of federation.
+    Service(Vec<Item<What>>),
     Get {
         slot: usize,
         kind: Kind,

@@ -1,5 +1,6 @@
 //! The GraphQL schema, written from the model table.
 
+mod federation;
 mod inputs;
 mod objects;
 mod reach;
@@ -18,8 +19,10 @@ use text::{block, upper_first};
 pub struct SpilSchema {
     pub(crate) schema: Valid<Schema>,
     pub(crate) implementers: HashMap<Name, Implementers>,
-    /// The schema in the schema definition language.
+    /// The schema in the schema definition language, whole: a client needs nothing else.
     pub sdl: String,
+    /// The same as a subgraph gives it to a composer: without what the specification of federation defines.
+    pub subgraph_sdl: String,
 }
 
 /// Why there is no schema: the model table does not make a valid one. A test rules it out.
@@ -39,11 +42,11 @@ impl SpilSchema {
     }
 
     fn build() -> Result<Self, SchemaError> {
-        let sdl = sdl();
+        let (sdl, subgraph_sdl) = (sdl(Reader::Client), sdl(Reader::Composer));
         let schema = Schema::parse_and_validate(&sdl, "schema.graphql")
             .map_err(|errors| SchemaError(errors.errors.to_string()))?;
         let implementers = schema.implementers_map();
-        Ok(Self { schema, implementers, sdl })
+        Ok(Self { schema, implementers, sdl, subgraph_sdl })
     }
 }
 
@@ -111,10 +114,23 @@ pub(crate) fn is_orderable(field: &FieldInfo) -> bool {
         )
 }
 
+/// For whom the schema is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reader {
+    /// Whoever asks: with all definitions.
+    Client,
+    /// Whoever joins subgraphs, and brings along what the specification of federation defines.
+    Composer,
+}
+
 /// The whole schema as text.
-fn sdl() -> String {
+fn sdl(reader: Reader) -> String {
     let mut out = String::new();
     out.push_str(PRELUDE);
+    out.push_str(federation::LINK);
+    if reader == Reader::Client {
+        federation::definitions(&mut out);
+    }
     inputs::compared_filters(&mut out);
     for list in ENUMS {
         block(&mut out, "", list.doc);
@@ -128,7 +144,7 @@ fn sdl() -> String {
     }
     kinds(&mut out);
     reach::types(&mut out);
-    query(&mut out);
+    query(&mut out, reader);
     mutation(&mut out);
     for kind in Kind::ALL {
         let info = kind.info();
@@ -175,7 +191,7 @@ fn kinds(out: &mut String) {
     out.push_str("}\n\n");
 }
 
-fn query(out: &mut String) {
+fn query(out: &mut String, reader: Reader) {
     out.push_str(
         "\"What can be asked. Every part of one request is answered from the same state of the graph.\"\ntype Query {\n  \
          \"The record with an id, whatever its kind; null if there is none.\"\n  node(\n    \"The id of the record.\"\n    id: ID!\n  ): Node\n  \
@@ -183,6 +199,9 @@ fn query(out: &mut String) {
          \"How the graph that answers is doing. Needs the permission `admin`.\"\n  snapshot: Snapshot!\n",
     );
     reach::query(out);
+    if reader == Reader::Client {
+        out.push_str(federation::QUERY);
+    }
     for kind in Kind::ALL {
         let info = kind.info();
         let _ = writeln!(
@@ -271,7 +290,7 @@ interface Record implements Node {
 }
 
 "The name another system gives to a record."
-type ExternalId {
+type ExternalId @shareable {
   "The system that uses the id."
   system: String!
   "The id in that system."
@@ -287,7 +306,7 @@ input ExternalIdInput {
 }
 
 "A name in another language."
-type Translation {
+type Translation @shareable {
   "A language tag (BCP 47)."
   language: String!
   "The name in that language."
@@ -303,7 +322,7 @@ input TranslationInput {
 }
 
 "Where a page stands in its list."
-type PageInfo {
+type PageInfo @shareable {
   "Whether there are records after the page."
   hasNextPage: Boolean!
   "Whether there are records before the page."

@@ -12,8 +12,8 @@ use super::{
 };
 use crate::graphql::error::{Code, GraphqlError};
 
-/// The interfaces that every record implements.
-const RECORD_INTERFACES: [&str; 2] = ["Node", "Record"];
+/// The interfaces that every record implements, and the union that every record is of.
+const RECORD_INTERFACES: [&str; 3] = ["Node", "Record", "_Entity"];
 
 /// A field of an object that has no hand-written executor: its name in the schema and what is asked of it.
 pub(crate) struct What {
@@ -48,6 +48,10 @@ impl<'d> Compiler<'d> {
                 "node" => QueryField::Node { slot: this.slot(group, Purpose::Node), by_kind: this.node(group)? },
                 "nodes" => QueryField::Nodes { slot: this.slot(group, Purpose::Nodes), by_kind: this.node(group)? },
                 "reach" => QueryField::Reach(this.reach(group)?),
+                "_entities" => {
+                    QueryField::Entities { slot: this.slot(group, Purpose::Entities), by_kind: this.node(group)? }
+                }
+                "_service" => QueryField::Service(this.plain(group, "_Service")?),
                 "snapshot" => QueryField::Snapshot(this.plain(group, "Snapshot")?),
                 _ => match Kind::ALL.iter().copied().find(|kind| kind.info().plural == name) {
                     Some(kind) => QueryField::List(this.list(group, kind, Vec::new())?),

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use spil_proto::model::{EnumInfo, FieldInfo, FieldType, KindInfo};
+use spil_proto::model::{EnumInfo, FieldInfo, FieldType, Kind, KindInfo};
 
 use super::{COMPARED, has_facets, is_orderable, objects, order_count_name, order_field_name, text::block};
 
@@ -11,7 +11,15 @@ pub(super) fn enum_filters(out: &mut String, list: &EnumInfo) {
     let name = list.name;
     let _ = writeln!(
         out,
-        "\"Compares a {name}. A record without a value matches `isNull: true`, `ne` and `notIn`.\"\ninput {name}Filter {{\n  \"Equal.\"\n  eq: {name}\n  \"Not equal.\"\n  ne: {name}\n  \"One of these.\"\n  in: [{name}!]\n  \"None of these.\"\n  notIn: [{name}!]\n  \"Has no value, or has one.\"\n  isNull: Boolean\n}}\n\n\"Looks into a list of {name}.\"\ninput {name}ListFilter {{\n  \"Holds this.\"\n  has: {name}\n  \"Holds at least one of these.\"\n  hasAny: [{name}!]\n  \"Is empty, or is not.\"\n  isEmpty: Boolean\n}}\n"
+        "\"Compares a {name}. A record without a value matches `isNull: true`, `ne` and `notIn`.\"\ninput {name}Filter {{\n  \"Equal.\"\n  eq: {name}\n  \"Not equal.\"\n  ne: {name}\n  \"One of these.\"\n  in: [{name}!]\n  \"None of these.\"\n  notIn: [{name}!]\n  \"Has no value, or has one.\"\n  isNull: Boolean\n}}\n"
+    );
+    let is_listed = |info: &FieldInfo| matches!(info.ty, FieldType::EnumList(held) if held.name == name);
+    if !Kind::ALL.iter().any(|kind| kind.info().fields().any(is_listed)) {
+        return;
+    }
+    let _ = writeln!(
+        out,
+        "\"Looks into a list of {name}.\"\ninput {name}ListFilter {{\n  \"Holds this.\"\n  has: {name}\n  \"Holds at least one of these.\"\n  hasAny: [{name}!]\n  \"Is empty, or is not.\"\n  isEmpty: Boolean\n}}\n"
     );
 }
 

@@ -4,12 +4,12 @@ use std::fmt::Write;
 
 use spil_proto::model::{FieldInfo, FieldType, HEADER_FIELDS, KindInfo, Step, field};
 
-use super::text::block;
+use super::{federation, text::block};
 
 /// The type of a record.
 pub(super) fn entity(out: &mut String, info: &'static KindInfo) {
     block(out, "", info.doc);
-    let _ = writeln!(out, "type {} implements Record & Node {{", info.name);
+    let _ = writeln!(out, "type {} implements Record & Node{} {{", info.name, federation::KEY);
     for field in &HEADER_FIELDS {
         block(out, "  ", field.doc);
         match field.index {

@@ -35,7 +35,7 @@ async fn relations_go_both_ways_and_along_paths() {
         "{ capability(key: \"K2\") {
              parent { name children { totalCount nodes { name } } }
              initiatives { nodes { name usesAi budget start } }
-             capabilityChanges { nodes { initiative { key } } }
+             changes { nodes { initiative { key } } }
          } }",
         json!({}),
     )
@@ -48,7 +48,7 @@ async fn relations_go_both_ways_and_along_paths() {
                 {"name": "Claims assistant", "usesAi": true, "budget": "1250.5", "start": "2024-10-04"},
                 {"name": "Paperless", "usesAi": null, "budget": null, "start": null}
             ]},
-            "capabilityChanges": {"nodes": [{"initiative": {"key": "K10"}}, {"initiative": {"key": "K11"}}]}
+            "changes": {"nodes": [{"initiative": {"key": "K10"}}, {"initiative": {"key": "K11"}}]}
         })
     );
 }
@@ -80,7 +80,7 @@ async fn filters_compare_fields_and_related_records() {
         ("{tags: {isEmpty: false}}", vec!["K2"]),
         ("{parent: {key: {eq: \"K1\"}}}", vec!["K2", "K3"]),
         ("{children: {some: {maturityCurrent: {eq: 1}}}}", vec!["K1"]),
-        ("{capabilityChanges: {none: {}}, maturityCurrent: {isNull: false}}", vec!["K1", "K4"]),
+        ("{changes: {none: {}}, maturityCurrent: {isNull: false}}", vec!["K1", "K4"]),
         ("{initiatives: {some: {usesAi: {eq: true}}}}", vec!["K2", "K3"]),
         ("{or: [{key: {eq: \"K1\"}}, {key: {eq: \"K4\"}}]}", vec!["K1", "K4"]),
         ("{not: {maturityCurrent: {gte: 3}}}", vec!["K1", "K3", "K5"]),
