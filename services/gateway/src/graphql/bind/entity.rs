@@ -5,11 +5,7 @@ use spil_proto::model::Kind;
 use uuid::Uuid;
 
 use super::Fault;
-use crate::graphql::{
-    error::Code,
-    global_id,
-    limits::MAX_PAGE,
-};
+use crate::graphql::{error::Code, global_id, limits::MAX_PAGE};
 
 /// What the argument is called.
 pub(super) const ARGUMENT: &str = "representations";

@@ -7,7 +7,8 @@ use spil_proto::model::Kind;
 /// What a record type says of itself: it is found by its id.
 pub(super) const KEY: &str = " @key(fields: \"id\")";
 /// The version of the specification and what is used of it. Part of both the whole schema and what `_service` gives.
-pub(super) const LINK: &str = "extend schema @link(url: \"https://specs.apollo.dev/federation/v2.3\", import: [\"@key\", \"@shareable\"])\n\n";
+pub(super) const LINK: &str =
+    "extend schema @link(url: \"https://specs.apollo.dev/federation/v2.3\", import: [\"@key\", \"@shareable\"])\n\n";
 
 /// The fields of `Query` that a router asks.
 pub(super) const QUERY: &str = "  \"The schema of this subgraph, for composition.\"\n  _service: _Service!\n  \
