@@ -6,5 +6,6 @@
 pub mod follow;
 pub mod graphql;
 pub mod http;
+mod journal;
 pub mod live;
 pub mod schema_check;

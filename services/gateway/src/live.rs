@@ -9,8 +9,13 @@ use arc_swap::ArcSwap;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use prost::Message;
 use spil_graph::Graph;
-use spil_proto::{changefeed::v1::Cursor, model::Owner};
+use spil_proto::{
+    changefeed::v1::Cursor,
+    model::{Kind, Owner},
+};
 use tokio::sync::watch;
+
+use crate::journal::{Journal, Logged, Spot, Stand};
 
 /// A state of the graph, and where it stands with each owner.
 pub struct Published {
@@ -18,6 +23,37 @@ pub struct Published {
     pub graph: Graph,
     /// Where it stands with each owner, in the order of [`Owner::ALL`].
     pub owners: [PublishedOwner; 3],
+    /// What changed, and when.
+    pub(crate) changes: Changes,
+}
+
+/// How a state of the graph came about.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Changes {
+    /// The number of this state; each has a greater one than the state before.
+    pub(crate) number: u64,
+    /// By the number of a kind, the state in which it changed last.
+    by_kind: Vec<u64>,
+    /// The number of the entry in the journal that is not shown yet.
+    pub(crate) journal_end: u64,
+}
+
+impl Changes {
+    /// Says that records of a kind change in the state that comes next.
+    pub(crate) fn touch(&mut self, kind: Kind) {
+        let place = kind as usize;
+        if self.by_kind.len() <= place {
+            self.by_kind.resize(place + 1, 0);
+        }
+        if let Some(last) = self.by_kind.get_mut(place) {
+            *last = self.number + 1;
+        }
+    }
+
+    /// The state in which a kind changed last; 0 if it never did.
+    pub(crate) fn last(&self, kind: Kind) -> u64 {
+        self.by_kind.get(kind as usize).copied().unwrap_or_default()
+    }
 }
 
 /// Where a state of the graph stands with an owner.
@@ -71,6 +107,17 @@ impl Published {
         }
     }
 
+    /// A state whose coming about nobody asks for.
+    #[cfg(test)]
+    pub(crate) fn new(graph: Graph, owners: [PublishedOwner; 3]) -> Self {
+        Self { graph, owners, changes: Changes::default() }
+    }
+
+    /// Where the graph stands with all owners.
+    pub(crate) fn stand(&self) -> Stand {
+        self.owners.each_ref().map(|owner| owner.cursor.as_ref().map(Spot::of))
+    }
+
     /// Whether everything of every owner was read at least once.
     pub fn is_complete(&self) -> bool {
         self.owners.iter().all(|owner| owner.cursor.is_some())
@@ -96,13 +143,18 @@ impl Published {
 
     /// The consistency token: where the graph stands with every owner, as an opaque text.
     pub fn token(&self) -> String {
-        let mut bytes = Vec::with_capacity(96);
-        for owner in &self.owners {
-            // Writing to memory does not fail; an owner that was never read is an empty message.
-            let _ = owner.cursor.clone().unwrap_or_default().encode_length_delimited(&mut bytes);
-        }
-        URL_SAFE_NO_PAD.encode(bytes)
+        token(self.owners.iter().map(|owner| owner.cursor.clone().unwrap_or_default()))
     }
+}
+
+/// A consistency token of places in the logs of all owners, in the order of [`Owner::ALL`].
+pub(crate) fn token(cursors: impl IntoIterator<Item = Cursor>) -> String {
+    let mut bytes = Vec::with_capacity(128);
+    for cursor in cursors {
+        // Writing to memory does not fail; an owner that was never read is an empty message.
+        let _ = cursor.encode_length_delimited(&mut bytes);
+    }
+    URL_SAFE_NO_PAD.encode(bytes)
 }
 
 /// Reads a consistency token; `None` if it is none.
@@ -121,6 +173,7 @@ pub fn parse_token(token: &str) -> Option<[Cursor; 3]> {
 pub struct Live {
     current: ArcSwap<Published>,
     changed: watch::Sender<u64>,
+    journal: Journal,
 }
 
 impl Live {
@@ -128,8 +181,9 @@ impl Live {
     pub fn empty() -> Self {
         let owners = Owner::ALL.map(|owner| PublishedOwner { owner, cursor: None, status: Arc::default() });
         Self {
-            current: ArcSwap::from_pointee(Published { graph: Graph::new(), owners }),
+            current: ArcSwap::from_pointee(Published { graph: Graph::new(), owners, changes: Changes::default() }),
             changed: watch::Sender::new(0),
+            journal: Journal::default(),
         }
     }
 
@@ -138,10 +192,23 @@ impl Live {
         self.current.load_full()
     }
 
-    /// Puts another state in place of the present one.
-    pub(crate) fn publish(&self, published: Published) {
+    /// Puts another state in place of the present one, and the revisions that lead to it into the journal, in their order. There
+    /// is one writer.
+    pub(crate) fn publish(&self, mut published: Published, revisions: Vec<Logged>) {
+        published.changes.number = self.load().changes.number + 1;
+        published.changes.journal_end = self.journal.append(revisions, &published.stand());
         self.current.store(Arc::new(published));
         self.changed.send_modify(|count| *count += 1);
+    }
+
+    /// What was published last.
+    pub(crate) fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// Tells when another state is there.
+    pub(crate) fn watch(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
     }
 
     /// Waits until the graph is as wanted, and gives it; `None` if it was not in time.

@@ -9,7 +9,10 @@ use spil_proto::{
 };
 use tokio::sync::{mpsc, oneshot};
 
-use crate::live::{Live, Published, PublishedOwner};
+use crate::{
+    journal::{Logged, Spot},
+    live::{Changes, Live, Published, PublishedOwner},
+};
 
 /// How long changes are gathered before they are published together.
 const COALESCE: Duration = Duration::from_millis(3);
@@ -32,6 +35,10 @@ struct Workbench<'a> {
     /// What was published last, and the changes since.
     graph: Graph,
     owners: [PublishedOwner; 3],
+    /// What changed since.
+    changes: Changes,
+    /// The revisions since, in the order in which they came.
+    revisions: Vec<Logged>,
     /// The graph in which an owner is being read anew; changes of the others go into both.
     refill: Option<(Owner, Graph)>,
     /// Since when something is unpublished.
@@ -41,8 +48,15 @@ struct Workbench<'a> {
 /// Takes events until the followers are gone. Runs on a thread of its own, since loading is work.
 pub(super) fn run(live: &Live, mut events: mpsc::Receiver<Event>) {
     let published = live.load();
-    let mut bench =
-        Workbench { live, graph: published.graph.clone(), owners: published.owners.clone(), refill: None, dirty: None };
+    let mut bench = Workbench {
+        live,
+        graph: published.graph.clone(),
+        owners: published.owners.clone(),
+        changes: published.changes.clone(),
+        revisions: Vec::new(),
+        refill: None,
+        dirty: None,
+    };
     while let Some(event) = events.blocking_recv() {
         bench.take(event);
         // Whatever else is there already is taken along, but nobody waits longer than a few milliseconds.
@@ -72,6 +86,7 @@ impl Workbench<'_> {
             Event::RefillDone(owner, cursor, done) => {
                 if let Some((_, graph)) = self.refill.take() {
                     self.graph = graph;
+                    owner.kinds().for_each(|kind| self.changes.touch(kind));
                     self.stands(owner, cursor);
                     self.publish();
                 }
@@ -79,18 +94,28 @@ impl Workbench<'_> {
                 let _ = done.send(());
             }
             Event::Changed(owner, cursor, revisions) => {
-                for change in revisions.iter().flat_map(|revision| &revision.changes) {
-                    let Some(record) = &change.record else { continue };
-                    apply(&mut self.graph, record);
-                    if let Some((refilled, graph)) = &mut self.refill
-                        && *refilled != owner
-                    {
-                        apply(graph, record);
-                    }
+                let log = Spot::of(&cursor);
+                for revision in revisions {
+                    self.revision(owner, &log, revision);
                 }
                 self.stands(owner, cursor);
             }
         }
+    }
+
+    fn revision(&mut self, owner: Owner, log: &Spot, revision: Revision) {
+        // Before the graph takes it, which tells what a record was.
+        let logged = Logged::new(owner, log, revision, Some(&self.graph));
+        for event in &logged.events {
+            self.changes.touch(event.kind);
+            apply(&mut self.graph, &event.record);
+            if let Some((refilled, graph)) = &mut self.refill
+                && *refilled != owner
+            {
+                apply(graph, &event.record);
+            }
+        }
+        self.revisions.push(logged);
     }
 
     fn stands(&mut self, owner: Owner, cursor: Cursor) {
@@ -104,7 +129,10 @@ impl Workbench<'_> {
 
     fn publish(&mut self) {
         if self.dirty.take().is_some() {
-            self.live.publish(Published { graph: self.graph.clone(), owners: self.owners.clone() });
+            let published =
+                Published { graph: self.graph.clone(), owners: self.owners.clone(), changes: self.changes.clone() };
+            self.live.publish(published, std::mem::take(&mut self.revisions));
+            self.changes.number += 1;
         }
     }
 }

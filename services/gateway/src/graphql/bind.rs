@@ -1,6 +1,7 @@
 //! Puts the variables of a request into the slots of a plan, and reads what comes of it.
 
 mod entity;
+mod changes;
 mod filter;
 mod input;
 mod reach;
@@ -22,6 +23,7 @@ use super::{
     plan::{Plan, Purpose, Slot, Verb},
     schema,
 };
+pub(super) use changes::Wanted;
 pub(super) use input::Write;
 pub(super) use reach::{Reach, ReachPosition};
 
@@ -37,6 +39,7 @@ pub(super) enum Bound {
     LocalName(Option<String>),
     Reach(Box<Reach>),
     Mutation(Box<Write>),
+    Changes(Box<Wanted>),
 }
 
 /// How a record is looked up.
@@ -143,6 +146,7 @@ impl Arguments<'_> {
             Purpose::LocalName => Ok(Bound::LocalName(self.text("language").map(str::to_owned))),
             Purpose::Reach => self.reach().map(|reach| Bound::Reach(Box::new(reach))),
             Purpose::Mutation(kind, verb) => self.mutation(kind, verb).map(|write| Bound::Mutation(Box::new(write))),
+            Purpose::Changes => changes::read(&self.values).map(|wanted| Bound::Changes(Box::new(wanted))),
         };
         bound.map_err(|fault| {
             let path = self.slot.path.iter().map(ToString::to_string).chain(fault.path.into_iter().rev());

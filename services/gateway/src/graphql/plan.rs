@@ -6,6 +6,7 @@
 mod collect;
 mod object;
 mod reach;
+mod subscription;
 
 use std::{
     collections::HashMap,
@@ -28,6 +29,7 @@ use super::{
 };
 pub(super) use object::What;
 pub(super) use reach::{ReachEdgeField, ReachField, ReachItem, ReachStepField};
+pub(super) use subscription::{ChangeField, Subscribed, SubscriptionField};
 
 /// How to run an operation.
 pub(super) struct Plan {
@@ -59,6 +61,7 @@ impl Plan {
 pub(super) enum Root {
     Query(Vec<Item<QueryField>>),
     Mutation(Vec<Item<MutationField>>),
+    Subscription(Box<Item<SubscriptionField>>),
 }
 
 /// A field of an answer.
@@ -96,6 +99,7 @@ pub(super) enum Purpose {
     LocalName,
     Reach,
     Mutation(Kind, Verb),
+    Changes,
 }
 
 /// What a mutation does.
@@ -265,7 +269,7 @@ pub(super) struct Place {
 /// Makes the plan of an operation of a valid document.
 ///
 /// # Errors
-/// If it asks for more mutations than allowed, for a subscription, or for a field that this version can not answer.
+/// If it asks for more mutations than allowed, for what can not be subscribed to, or for a field that this version can not answer.
 pub(super) fn compile(
     document: &Valid<ExecutableDocument>,
     operation: &Operation,
@@ -274,7 +278,7 @@ pub(super) fn compile(
 ) -> Result<Plan, GraphqlError> {
     let mut compiler = object::Compiler::new(document, variables);
     let root = match operation.operation_type {
-        OperationType::Query => Root::Query(compiler.query(&operation.selection_set)?),
+        OperationType::Query => Root::Query(compiler.query([&operation.selection_set])?),
         OperationType::Mutation => {
             let items = compiler.mutation(&operation.selection_set)?;
             if items.len() > limits.mutations {
@@ -285,9 +289,7 @@ pub(super) fn compile(
             }
             Root::Mutation(items)
         }
-        OperationType::Subscription => {
-            return Err(GraphqlError::new(Code::ValidationFailed, "there are no subscriptions"));
-        }
+        OperationType::Subscription => Root::Subscription(Box::new(compiler.subscription(&operation.selection_set)?)),
     };
     let plan = Plan { root, slots: compiler.into_slots(), is_heavy: AtomicBool::new(false) };
     if plan.introspections() > MAX_INTROSPECTIONS {

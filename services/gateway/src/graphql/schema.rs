@@ -4,6 +4,7 @@ mod federation;
 mod inputs;
 mod objects;
 mod reach;
+mod subscription;
 mod text;
 
 use std::{fmt::Write, sync::LazyLock};
@@ -146,6 +147,7 @@ fn sdl(reader: Reader) -> String {
     reach::types(&mut out);
     query(&mut out, reader);
     mutation(&mut out);
+    subscription::write(&mut out);
     for kind in Kind::ALL {
         let info = kind.info();
         objects::entity(&mut out, info);
@@ -243,6 +245,7 @@ const PRELUDE: &str = r#""The graph of how an organisation changes: its capabili
 schema {
   query: Query
   mutation: Mutation
+  subscription: Subscription
 }
 
 "A day of the Gregorian calendar: `YYYY-MM-DD`."

@@ -97,7 +97,7 @@ fn engine(records: &[Record], limits: Limits) -> Engine {
     records.iter().for_each(|record| graph.apply(record).expect("a record"));
     let cursor = Cursor { store_id: vec![7; 16], epoch: 1, revision: 5, mark: 5 };
     let owners = Owner::ALL.map(|owner| PublishedOwner { owner, cursor: Some(cursor.clone()), status: Arc::default() });
-    live.publish(Published { graph, owners });
+    live.publish(Published::new(graph, owners), Vec::new());
     let clients =
         Owner::ALL.map(|owner| OwnerClient::new(owner, Endpoint::from_static("http://127.0.0.1:1").connect_lazy()));
     Engine::new(SpilSchema::get().expect("a schema"), Arc::new(live), clients, limits)

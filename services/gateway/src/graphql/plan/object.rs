@@ -28,7 +28,7 @@ pub(super) struct Compiler<'d> {
     path: Vec<Box<str>>,
 }
 
-type Compiled<T> = Result<Vec<Item<T>>, GraphqlError>;
+pub(super) type Compiled<T> = Result<Vec<Item<T>>, GraphqlError>;
 
 impl<'d> Compiler<'d> {
     pub(super) fn new(document: &'d ExecutableDocument, variables: &'d JsonMap) -> Self {
@@ -39,8 +39,12 @@ impl<'d> Compiler<'d> {
         self.slots
     }
 
-    pub(super) fn query(&mut self, set: &'d SelectionSet) -> Compiled<QueryField> {
-        let groups = self.collector.fields([set], "Query", &[]);
+    pub(super) fn fields(&self, set: &'d SelectionSet, type_name: &str) -> IndexMap<&'d str, Group<'d>> {
+        self.collector.fields([set], type_name, &[])
+    }
+
+    pub(super) fn query(&mut self, sets: impl IntoIterator<Item = &'d SelectionSet>) -> Compiled<QueryField> {
+        let groups = self.collector.fields(sets, "Query", &[]);
         self.items(groups, |this, name, group| {
             Ok(match name {
                 "__typename" => QueryField::TypeName,
@@ -134,7 +138,7 @@ impl<'d> Compiler<'d> {
         Kind::ALL.iter().map(|&kind| Ok((kind, self.record(group, kind)?))).collect()
     }
 
-    fn record(&mut self, group: &Group<'d>, kind: Kind) -> Compiled<RecordField> {
+    pub(super) fn record(&mut self, group: &Group<'d>, kind: Kind) -> Compiled<RecordField> {
         let groups = self.below(group, kind.info().name, &RECORD_INTERFACES);
         let relations = if groups.values().any(|group| group.iter().any(|field| !field.selection_set.is_empty())) {
             kind.relations()
