@@ -116,8 +116,7 @@ impl Logged {
     pub(crate) fn new(owner: Owner, log: &Spot, revision: Revision, before: Option<&Graph>) -> Self {
         let after = Spot { revision: revision.revision, mark: revision.mark, ..*log };
         let changes = revision.changes.len();
-        let events: Vec<_> =
-            revision.changes.into_iter().filter_map(|change| event(change.record?, before)).collect();
+        let events: Vec<_> = revision.changes.into_iter().filter_map(|change| event(change.record?, before)).collect();
         if events.len() < changes {
             let left_out = changes - events.len();
             tracing::error!(owner = owner.name(), revision = after.revision, left_out, "records can not be read");
@@ -126,7 +125,8 @@ impl Logged {
     }
 
     fn bytes(&self) -> usize {
-        self.events.iter().map(|event| event.record.encoded_len() * 2 + CHANGE_OVERHEAD).sum::<usize>() + CHANGE_OVERHEAD
+        self.events.iter().map(|event| event.record.encoded_len() * 2 + CHANGE_OVERHEAD).sum::<usize>()
+            + CHANGE_OVERHEAD
     }
 }
 

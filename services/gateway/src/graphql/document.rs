@@ -35,6 +35,11 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
+    /// The document as it was given.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// The variables that decide which fields an operation asks for.
     fn deciding(&self, operation: &Operation) -> &[Name] {
         self.deciding.iter().find(|(name, _)| *name == operation.name).map_or(&[], |(_, variables)| variables)

@@ -29,6 +29,10 @@ pub enum Code {
     NotReady,
     /// Too many costly requests are under way. Try again later.
     Overloaded,
+    /// The changes after the cursor are not known any more. Read the data anew.
+    CursorExpired,
+    /// The subscriber did not keep up. Go on from the last cursor.
+    SubscriberTooSlow,
     /// The owner of the data can not be reached. Nothing is known of the write: try again with the same `clientMutationId`.
     Unavailable,
     /// A fault of ours.
@@ -37,7 +41,7 @@ pub enum Code {
 
 impl Code {
     /// Every code.
-    pub const ALL: [Code; 14] = [
+    pub const ALL: [Code; 16] = [
         Code::BadRequest,
         Code::ParseFailed,
         Code::ValidationFailed,
@@ -50,6 +54,8 @@ impl Code {
         Code::Forbidden,
         Code::NotReady,
         Code::Overloaded,
+        Code::CursorExpired,
+        Code::SubscriberTooSlow,
         Code::Unavailable,
         Code::Internal,
     ];
@@ -69,6 +75,8 @@ impl Code {
             Code::Forbidden => "FORBIDDEN",
             Code::NotReady => "NOT_READY",
             Code::Overloaded => "OVERLOADED",
+            Code::CursorExpired => "CURSOR_EXPIRED",
+            Code::SubscriberTooSlow => "SUBSCRIBER_TOO_SLOW",
             Code::Unavailable => "UNAVAILABLE",
             Code::Internal => "INTERNAL",
         }

@@ -118,19 +118,7 @@ impl<'a> Writer<'a> {
                     let Bound::Nodes(ids) = this.bound(*slot)? else { return Err(Halt::Mismatch) };
                     this.array(ids, |this, id| this.node(*id, by_kind))?;
                 }
-                QueryField::Get { slot, kind, items } => {
-                    let Bound::Get(get) = this.bound(*slot)? else { return Err(Halt::Mismatch) };
-                    let table = this.graph.table(*kind);
-                    let row = match get {
-                        Get::Id(id) => id.and_then(|id| table.row_of(id)),
-                        Get::Key(key) => table.row_of_key(key),
-                        Get::ExternalId { system, id } => table.row_of_external_id(system, id),
-                    };
-                    match row {
-                        Some(row) => this.record(Place { kind: *kind, row }, items)?,
-                        None => this.raw("null"),
-                    }
-                }
+                QueryField::Get { slot, kind, items } => this.get(*slot, *kind, items)?,
                 QueryField::List(list) => this.list(list, None)?,
                 QueryField::Reach(field) => this.reach(field)?,
                 QueryField::Service(items) => this.service(items)?,
@@ -150,6 +138,22 @@ impl<'a> Writer<'a> {
                 Ok(())
             }
         })
+    }
+
+    /// Writes the record that is looked up, or null.
+    pub(super) fn get(&mut self, slot: usize, kind: Kind, items: &[Item<RecordField>]) -> Result<(), Halt> {
+        let Bound::Get(get) = self.bound(slot)? else { return Err(Halt::Mismatch) };
+        let table = self.graph.table(kind);
+        let row = match get {
+            Get::Id(id) => id.and_then(|id| table.row_of(id)),
+            Get::Key(key) => table.row_of_key(key),
+            Get::ExternalId { system, id } => table.row_of_external_id(system, id),
+        };
+        match row {
+            Some(row) => self.record(Place { kind, row }, items)?,
+            None => self.raw("null"),
+        }
+        Ok(())
     }
 
     fn node(&mut self, id: Option<(Kind, Uuid)>, by_kind: &NodeItems) -> Result<(), Halt> {

@@ -21,11 +21,24 @@ pub struct Limits {
     pub cost: u64,
     /// The most mutations of one request.
     pub mutations: usize,
+    /// The most subscriptions at once.
+    pub subscriptions: usize,
+    /// The most subscriptions at once of one caller.
+    pub subscriptions_each: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { document_bytes: 128 << 10, tokens: 20_000, depth: 40, fields: 5_000, cost: 2_000_000, mutations: 100 }
+        Self {
+            document_bytes: 128 << 10,
+            tokens: 20_000,
+            depth: 40,
+            fields: 5_000,
+            cost: 2_000_000,
+            mutations: 100,
+            subscriptions: 10_000,
+            subscriptions_each: 2_000,
+        }
     }
 }
 

@@ -13,6 +13,7 @@ mod plan;
 mod relation_step;
 mod scalar;
 pub mod schema;
+mod subscription;
 
 use std::{
     num::NonZeroUsize,
@@ -41,6 +42,7 @@ use self::{
     limits::Limits,
     plan::{Item, MutationField, Plan, QueryField, Root},
     schema::SpilSchema,
+    subscription::Subscriptions,
 };
 use crate::live::{self, Live, Published};
 
@@ -124,6 +126,7 @@ pub struct Engine {
     limits: Limits,
     /// How many costly queries run at once.
     heavy: Arc<Semaphore>,
+    subscriptions: Subscriptions,
 }
 
 impl Engine {
@@ -131,7 +134,8 @@ impl Engine {
     pub fn new(schema: &'static SpilSchema, live: Arc<Live>, clients: [OwnerClient; 3], limits: Limits) -> Self {
         let documents = Documents::new(schema, limits.clone(), DOCUMENTS);
         let heavy = Arc::new(Semaphore::new(thread::available_parallelism().map_or(2, NonZeroUsize::get)));
-        Self { schema, documents, live, clients, limits, heavy }
+        let subscriptions = Subscriptions::new(&limits);
+        Self { schema, documents, live, clients, limits, heavy, subscriptions }
     }
 
     /// The graph that is live.
@@ -141,24 +145,27 @@ impl Engine {
 
     /// Answers a request. `token` is the caller's own; it goes to the owners with every mutation.
     pub async fn execute(&self, caller: &Caller, token: &str, request: Request, allowed: Allowed) -> Response {
-        match self.run(caller, token, request, allowed).await {
-            Ok(response) => response,
-            Err(errors) => refused(&errors),
-        }
+        let result = match self.planned(&request) {
+            Ok(planned) => self.run(caller, token, request, planned, allowed).await,
+            Err(errors) => Err(errors),
+        };
+        result.unwrap_or_else(|errors| refused(&errors))
     }
 
     /// Answers a request that may have more than one answer. `token` is the caller's own; it goes to the owners.
     pub async fn start(self: &Arc<Self>, caller: &Caller, token: &str, request: Request) -> Started {
-        Started::Once(self.execute(caller, token, request, Allowed::Everything).await)
+        let result = match self.planned(&request) {
+            Ok(planned) if matches!(planned.plan.root, Root::Subscription(_)) => {
+                self.subscribe(caller, token, &request, planned).await.map_err(|error| vec![error])
+            }
+            Ok(planned) => self.run(caller, token, request, planned, Allowed::Everything).await.map(Started::Once),
+            Err(errors) => Err(errors),
+        };
+        result.unwrap_or_else(|errors| Started::Once(refused(&errors)))
     }
 
-    async fn run(
-        &self,
-        caller: &Caller,
-        token: &str,
-        request: Request,
-        allowed: Allowed,
-    ) -> Result<Response, Vec<GraphqlError>> {
+    /// How to run a request.
+    fn planned(&self, request: &Request) -> Result<Planned, Vec<GraphqlError>> {
         let one = |error: GraphqlError| vec![error];
         let (hash, prepared) = self.documents.prepare(&request.query)?;
         let operation = prepared
@@ -166,12 +173,34 @@ impl Engine {
             .operations
             .get(request.operation_name.as_deref())
             .map_err(|error| one(GraphqlError::new(Code::ValidationFailed, error.message().to_string())))?;
-        let variables = coerce_variable_values(&self.schema.schema, operation, &request.variables.unwrap_or_default())
+        let none = JsonMap::new();
+        let given = request.variables.as_ref().unwrap_or(&none);
+        let variables = coerce_variable_values(&self.schema.schema, operation, given)
             .map_err(|error| one(GraphqlError::new(Code::BadInput, error.message().to_string())))?;
         let plan = self.documents.plan(hash, &prepared, operation, &variables).map_err(one)?;
+        Ok(Planned { prepared, variables, plan })
+    }
+
+    async fn run(
+        &self,
+        caller: &Caller,
+        token: &str,
+        request: Request,
+        planned: Planned,
+        allowed: Allowed,
+    ) -> Result<Response, Vec<GraphqlError>> {
+        let one = |error: GraphqlError| vec![error];
+        let Planned { prepared, variables, plan } = planned;
         authorize(caller, &plan).map_err(one)?;
-        if matches!(plan.root, Root::Mutation(_)) && allowed == Allowed::Queries {
-            return Err(one(GraphqlError::new(Code::ValidationFailed, "a mutation is sent by POST")));
+        match plan.root {
+            Root::Mutation(_) if allowed == Allowed::Queries => {
+                return Err(one(GraphqlError::new(Code::ValidationFailed, "a mutation is sent by POST")));
+            }
+            Root::Subscription(_) => {
+                let message = "a subscription has more than one answer: subscribe over WebSocket (graphql-transport-ws) or by server-sent events (text/event-stream)";
+                return Err(one(GraphqlError::new(Code::ValidationFailed, message)));
+            }
+            _ => {}
         }
         let bound = bind::bind(&plan, &variables).map_err(one)?;
         let wanted = request.extensions.and_then(|extensions| extensions.consistency);
@@ -182,6 +211,7 @@ impl Engine {
                 self.query(run, request.operation_name).await
             }
             Root::Mutation(items) => Ok(self.mutate(caller, token, items, &bound, published).await),
+            Root::Subscription(_) => Err(one(Halt::Mismatch.into())),
         }
     }
 
@@ -327,6 +357,13 @@ impl Engine {
     }
 }
 
+/// A request that can be run.
+struct Planned {
+    prepared: Arc<Prepared>,
+    variables: Valid<JsonMap>,
+    plan: Arc<Plan>,
+}
+
 /// A query with all that it takes to run it.
 struct QueryRun {
     schema: &'static SpilSchema,
@@ -387,7 +424,7 @@ fn authorize(caller: &Caller, plan: &Plan) -> Result<(), GraphqlError> {
         Root::Query(items) if items.iter().any(|item| matches!(item.what, QueryField::Snapshot(_))) => {
             &[Permission::Read, Permission::Admin]
         }
-        Root::Query(_) => &[Permission::Read],
+        Root::Query(_) | Root::Subscription(_) => &[Permission::Read],
         Root::Mutation(_) => &[Permission::Read, Permission::Write],
     };
     needed

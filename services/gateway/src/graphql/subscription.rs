@@ -259,12 +259,6 @@ impl Source {
         {
             extensions.insert("cursor".to_owned(), json!(changes.cursor()));
         }
-        Response {
-            body: json!({"errors": [error], "data": null}).to_string().into(),
-            status: ResponseStatus::Executed,
-        }
+        Response { body: json!({"errors": [error], "data": null}).to_string().into(), status: ResponseStatus::Executed }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -6,6 +6,7 @@ mod filter;
 mod paging;
 mod query;
 mod reach;
+mod subscription;
 mod tree;
 
 use std::sync::Arc;

@@ -5,7 +5,7 @@ use spil_proto::model::Kind;
 
 use super::{
     Item, NodeItems, Purpose, QueryField, RecordField,
-    object::{Compiled, Compiler, unknown},
+    object::{Compiler, unknown},
 };
 use crate::graphql::error::{Code, GraphqlError};
 

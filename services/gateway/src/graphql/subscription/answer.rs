@@ -218,7 +218,9 @@ impl AnswerStream {
         loop {
             {
                 let latest = self.latest.borrow_and_update();
-                let is_due = latest.serial > self.sent && (self.sent > 0 || latest.checked >= self.from);
+                // An answer that could not be computed stays so.
+                let is_fresh = self.sent > 0 || latest.checked >= self.from || matches!(latest.answer, Some(Err(_)));
+                let is_due = latest.serial > self.sent && is_fresh;
                 if let Some(answer) = latest.answer.as_ref().filter(|_| is_due) {
                     self.sent = latest.serial;
                     let answer = answer.clone()?;

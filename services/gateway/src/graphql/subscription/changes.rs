@@ -1,9 +1,6 @@
 //! The stream of changes of one subscriber: from the owners' logs first, if it comes late, and then from the journal.
 
-use std::{
-    collections::VecDeque,
-    sync::{Arc, atomic::Ordering},
-};
+use std::sync::{Arc, atomic::Ordering};
 
 use bytes::Bytes;
 use spil_auth::Caller;
@@ -23,7 +20,7 @@ use crate::{
         execute::Halt,
         plan::{ChangeField, Item, Plan, Root, SubscriptionField},
     },
-    journal::{Found, Follow, Logged, Opening, Reader, Spot, Taken, What, number},
+    journal::{Follow, Found, Logged, Opening, Reader, Spot, Taken, What, number},
     live::Published,
 };
 

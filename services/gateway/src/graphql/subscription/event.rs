@@ -103,20 +103,19 @@ impl Writer<'_> {
                 ChangeField::Actor => this.text(&revision.actor)?,
                 ChangeField::Source => this.text(&revision.source)?,
                 ChangeField::Fields => {
-                    let names: Vec<_> = event
-                        .fields
-                        .iter()
-                        .filter_map(|field| Some(event.kind.info().field(*field)?.name))
-                        .collect();
+                    let names: Vec<_> =
+                        event.fields.iter().filter_map(|field| Some(event.kind.info().field(*field)?.name)).collect();
                     this.array(&names, |this, name| {
                         string(name, this.out_mut());
                         Ok(())
                     })?;
                 }
-                ChangeField::Record(by_kind) => match place.and_then(|place| Some((place, by_kind.get(&place.kind)?))) {
-                    Some((place, items)) => this.record(place, items)?,
-                    None => this.raw("null"),
-                },
+                ChangeField::Record(by_kind) => {
+                    match place.and_then(|place| Some((place, by_kind.get(&place.kind)?))) {
+                        Some((place, items)) => this.record(place, items)?,
+                        None => this.raw("null"),
+                    }
+                }
             }
             Ok(())
         })

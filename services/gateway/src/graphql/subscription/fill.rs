@@ -41,7 +41,8 @@ pub(super) async fn read(
     // In a task of its own: whoever does not poll must not stand in the way of those behind it.
     let reading = tokio::spawn(async move {
         let turn = tokio::time::timeout(TURN_LIMIT, turns.acquire_owned()).await.ok().and_then(Result::ok);
-        let overloaded = || GraphqlError::new(Code::Overloaded, "too many subscribers are catching up; try again later");
+        let overloaded =
+            || GraphqlError::new(Code::Overloaded, "too many subscribers are catching up; try again later");
         let turn = turn.ok_or_else(overloaded)?;
         let mut pause = FIRST_PAUSE;
         for attempt in 1.. {
@@ -98,7 +99,9 @@ fn fault(status: &Status) -> GraphqlError {
         GrpcCode::OutOfRange | GrpcCode::InvalidArgument => expired(),
         GrpcCode::Unauthenticated => GraphqlError::new(Code::Unauthenticated, status.message()),
         GrpcCode::PermissionDenied => GraphqlError::new(Code::Forbidden, status.message()),
-        _ => GraphqlError::new(Code::Unavailable, "the owner of the data can not be reached; go on from the last cursor"),
+        _ => {
+            GraphqlError::new(Code::Unavailable, "the owner of the data can not be reached; go on from the last cursor")
+        }
     }
 }
 

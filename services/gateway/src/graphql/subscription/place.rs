@@ -71,8 +71,12 @@ mod tests {
     use super::*;
 
     fn spot() -> impl Strategy<Value = Spot> {
-        (any::<[u8; 16]>(), any::<u64>(), any::<u64>(), any::<u64>())
-            .prop_map(|(store, epoch, revision, mark)| Spot { store, epoch, revision, mark })
+        (any::<[u8; 16]>(), any::<u64>(), any::<u64>(), any::<u64>()).prop_map(|(store, epoch, revision, mark)| Spot {
+            store,
+            epoch,
+            revision,
+            mark,
+        })
     }
 
     fn part() -> impl Strategy<Value = Option<Part>> {

@@ -55,6 +55,8 @@ impl Finder<'_> {
             }
             QueryField::Get { kind, items, .. } => self.record(*kind, items),
             QueryField::List(list) => self.list(list),
+            // A traversal leads along whatever relations it likes.
+            QueryField::Reach(_) => self.found.extend(Kind::ALL.iter().copied()),
         }
     }
 
@@ -67,6 +69,7 @@ impl Finder<'_> {
         for item in items {
             match &item.what {
                 RecordField::One { to, items, .. } => self.record(*to, items),
+                RecordField::Ancestors { items, .. } => self.record(kind, items),
                 RecordField::List(list) => self.list(list),
                 RecordField::TypeName
                 | RecordField::Id
@@ -130,7 +133,7 @@ impl Finder<'_> {
     fn steps(&mut self, steps: &[Step]) {
         for step in steps {
             match *step {
-                Step::Inverse { kind, .. } => {
+                Step::Inverse { kind, .. } | Step::Above { kind, .. } | Step::Below { kind, .. } => {
                     self.found.insert(kind);
                 }
                 Step::Forward { kind, field } => {
