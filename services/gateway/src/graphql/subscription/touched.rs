@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use spil_graph::Filter;
+use spil_graph::{By, Filter};
 use spil_proto::model::{FieldType, Kind, Step};
 
 use crate::{
     graphql::{
         bind::Bound,
-        plan::{ConnectionField, EdgeField, Item, ListField, NodeItems, QueryField, RecordField, Subscribed},
+        plan::{ConnectionField, EdgeField, FacetField, Item, ListField, NodeItems, QueryField, RecordField, Subscribed},
     },
     live::Published,
 };
@@ -93,14 +93,31 @@ impl Finder<'_> {
     fn list(&mut self, list: &ListField) {
         self.found.insert(list.to);
         self.steps(&list.steps);
-        if let Some(Bound::List(bound)) = self.bound.get(list.slot)
-            && let Some(filter) = &bound.filter
-        {
-            self.filter(filter);
+        if let Some(Bound::List(bound)) = self.bound.get(list.slot) {
+            bound.filter.iter().for_each(|filter| self.filter(filter));
+            let relations = list.to.relations();
+            for order in &bound.order {
+                if let By::Count(relation) = order.by
+                    && let Some(relation) = relations.get(relation)
+                {
+                    self.found.insert(relation.to);
+                    self.steps(&relation.steps);
+                }
+            }
         }
         for item in &list.items {
             match &item.what {
                 ConnectionField::TypeName | ConnectionField::TotalCount | ConnectionField::PageInfo(_) => {}
+                ConnectionField::Facets { items, .. } => {
+                    for item in items {
+                        match &item.what {
+                            FacetField::Record(by_kind) => {
+                                by_kind.iter().for_each(|(kind, items)| self.record(*kind, items));
+                            }
+                            FacetField::TypeName | FacetField::Value | FacetField::Count => {}
+                        }
+                    }
+                }
                 ConnectionField::Nodes(items) => self.record(list.to, items),
                 ConnectionField::Edges(items) => {
                     for item in items {
