@@ -8,7 +8,9 @@ use spil_proto::model::{FieldType, Kind, Step};
 use crate::{
     graphql::{
         bind::Bound,
-        plan::{ConnectionField, EdgeField, FacetField, Item, ListField, NodeItems, QueryField, RecordField, Subscribed},
+        plan::{
+            ConnectionField, EdgeField, FacetField, Item, ListField, NodeItems, QueryField, RecordField, Subscribed,
+        },
     },
     live::Published,
 };
