@@ -1,7 +1,7 @@
 //! Puts the variables of a request into the slots of a plan, and reads what comes of it.
 
-mod entity;
 mod changes;
+mod entity;
 mod filter;
 mod input;
 mod reach;

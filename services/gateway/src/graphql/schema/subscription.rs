@@ -47,7 +47,7 @@ type Subscription {
     "The `cursor` of a change, or the `extensions.consistency` of an answer: everything after it is sent, without a gap and nothing twice. Without it, everything from now on. CURSOR_EXPIRED if that is no longer known."
     after: String
   ): Change!
-  "A query, answered at once and again whenever its answer differs; changes that come shortly after each other are answered together. What is not of the graph (`snapshot`, `__schema`, `__type`) can not be asked."
+  "A query, answered at once and again whenever its answer differs; changes that come shortly after each other are answered together. What is not of the graph (`snapshot`, `_service`, `__schema`, `__type`) can not be asked."
   live: Query!
 "#;
 

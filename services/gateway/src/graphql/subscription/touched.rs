@@ -43,13 +43,13 @@ struct Finder<'a> {
 impl Finder<'_> {
     fn query(&mut self, field: &QueryField) {
         match field {
-            QueryField::TypeName | QueryField::Introspection | QueryField::Snapshot(_) => {}
+            QueryField::TypeName | QueryField::Introspection | QueryField::Service(_) | QueryField::Snapshot(_) => {}
             QueryField::Node { slot, by_kind } => {
                 if let Some(Bound::Node(Some((kind, _)))) = self.bound.get(*slot) {
                     self.node(*kind, by_kind);
                 }
             }
-            QueryField::Nodes { slot, by_kind } => {
+            QueryField::Nodes { slot, by_kind } | QueryField::Entities { slot, by_kind } => {
                 if let Some(Bound::Nodes(ids)) = self.bound.get(*slot) {
                     let kinds: BTreeSet<Kind> = ids.iter().flatten().map(|(kind, _)| *kind).collect();
                     kinds.into_iter().for_each(|kind| self.node(kind, by_kind));

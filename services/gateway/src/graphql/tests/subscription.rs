@@ -248,6 +248,7 @@ async fn what_can_not_be_followed_is_refused() {
         "subscription ($x: Boolean!) { live @skip(if: $x) { __typename } }",
         "subscription { live { __schema { queryType { name } } } }",
         "subscription { live { snapshot { owners { name } } } }",
+        "subscription { live { _service { sdl } } }",
         "subscription { live { nothing } }",
     ];
     for query in invalid {
