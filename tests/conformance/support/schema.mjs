@@ -1,6 +1,6 @@
 // The schema as the server gives it, and how it is linted.
-import { ESLint } from 'eslint';
 import plugin from '@graphql-eslint/eslint-plugin';
+import { ESLint } from 'eslint';
 import { Kind, buildClientSchema, getIntrospectionQuery, parse, print, printSchema, visit } from 'graphql';
 
 import { ask } from './target.mjs';
@@ -26,7 +26,10 @@ const lintedKinds = new Set([
 export function withoutFederation(sdl) {
   return print(
     visit(parse(sdl), {
-      enter: (node) => (lintedKinds.has(node.kind) && machinery.test(node.name?.value ?? '') ? null : undefined),
+      enter: (node) => {
+        const isMachinery = lintedKinds.has(node.kind) && machinery.test(node.name?.value ?? '');
+        return isMachinery || node.kind === Kind.SCHEMA_EXTENSION ? null : undefined;
+      },
     }),
   );
 }

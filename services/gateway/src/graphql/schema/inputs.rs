@@ -49,9 +49,16 @@ pub(super) fn filters(out: &mut String, info: &'static KindInfo) {
         block(out, "  ", &relation.doc);
         let _ = writeln!(out, "  {}: {to}{}Filter", relation.name, if relation.many { "List" } else { "" });
     }
+    out.push_str("}\n\n");
+    let is_listed = Kind::ALL
+        .iter()
+        .any(|kind| kind.relations().iter().any(|relation| relation.many && relation.to == info.kind));
+    if !is_listed {
+        return;
+    }
     let _ = writeln!(
         out,
-        "}}\n\n\"Which lists of the kind {name}. What is given must hold together.\"\ninput {name}ListFilter {{\n  \"At least one record of the list is so.\"\n  some: {name}Filter\n  \"No record of the list is so.\"\n  none: {name}Filter\n  \"Every record of the list is so; an empty list passes.\"\n  every: {name}Filter\n  \"The list has so many records, each counted once.\"\n  count: {name}CountFilter\n}}\n\n\"How many records of the kind {name}. What is given must hold together.\"\ninput {name}CountFilter {{\n  \"Count only the records that are so; all of them where nothing is said.\"\n  where: {name}Filter\n  \"Just as many.\"\n  eq: Int\n  \"Any other number.\"\n  ne: Int\n  \"Fewer.\"\n  lt: Int\n  \"As many or fewer.\"\n  lte: Int\n  \"More.\"\n  gt: Int\n  \"As many or more.\"\n  gte: Int\n}}\n"
+        "\"Which lists of the kind {name}. What is given must hold together.\"\ninput {name}ListFilter {{\n  \"At least one record of the list is so.\"\n  some: {name}Filter\n  \"No record of the list is so.\"\n  none: {name}Filter\n  \"Every record of the list is so; an empty list passes.\"\n  every: {name}Filter\n  \"The list has so many records, each counted once.\"\n  count: {name}CountFilter\n}}\n\n\"How many records of the kind {name}. What is given must hold together.\"\ninput {name}CountFilter {{\n  \"Count only the records that are so; all of them where nothing is said.\"\n  where: {name}Filter\n  \"Just as many.\"\n  eq: Int\n  \"Any other number.\"\n  ne: Int\n  \"Fewer.\"\n  lt: Int\n  \"As many or fewer.\"\n  lte: Int\n  \"More.\"\n  gt: Int\n  \"As many or more.\"\n  gte: Int\n}}\n"
     );
 }
 
