@@ -2,12 +2,15 @@
 
 use sea_orm_migration::prelude::*;
 
-use crate::changefeed::m20261123_000001_create_change_log;
+use crate::changefeed::{m20261123_000001_create_change_log, m20261124_000000_keep_provenance};
 
 mod m20261123_000002_create_objective;
 mod m20261123_000003_create_capability;
 mod m20261123_000004_create_process;
 mod m20261123_000005_create_application;
+
+/// The tables of records that were made without provenance.
+const RECORDS: &[&str] = &["objective", "capability", "process", "application"];
 
 /// Migrates a database of the capability owner.
 pub(crate) struct CapabilityMigrator;
@@ -21,6 +24,7 @@ impl MigratorTrait for CapabilityMigrator {
             Box::new(m20261123_000003_create_capability::Migration),
             Box::new(m20261123_000004_create_process::Migration),
             Box::new(m20261123_000005_create_application::Migration),
+            Box::new(m20261124_000000_keep_provenance::Migration { records: RECORDS }),
         ]
     }
 }

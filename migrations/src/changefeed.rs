@@ -1,3 +1,4 @@
 //! The tables that every owner has, whatever it owns.
 
 pub(crate) mod m20261123_000001_create_change_log;
+pub(crate) mod m20261124_000000_keep_provenance;

@@ -2,7 +2,7 @@
 
 use sea_orm_migration::prelude::*;
 
-use crate::changefeed::m20261123_000001_create_change_log;
+use crate::changefeed::{m20261123_000001_create_change_log, m20261124_000000_keep_provenance};
 
 mod m20261123_000002_create_initiative;
 mod m20261123_000003_create_capability_change;
@@ -17,6 +17,10 @@ mod m20261124_000003_create_gate_decision;
 mod m20261124_000004_create_spend;
 mod m20261124_000005_create_pulse_wave;
 mod m20261124_000006_create_pulse_response;
+
+/// The tables of records that were made without provenance.
+const RECORDS: &[&str] =
+    &["initiative", "capability_change", "stakeholder", "role_impact", "benefit", "benefit_share", "measurement"];
 
 /// Migrates a database of the initiative owner.
 pub(crate) struct InitiativeMigrator;
@@ -33,6 +37,7 @@ impl MigratorTrait for InitiativeMigrator {
             Box::new(m20261123_000006_create_benefit::Migration),
             Box::new(m20261123_000007_create_benefit_share::Migration),
             Box::new(m20261123_000008_create_measurement::Migration),
+            Box::new(m20261124_000000_keep_provenance::Migration { records: RECORDS }),
             Box::new(m20261124_000001_add_learning_activities_to_role_impact::Migration),
             Box::new(m20261124_000002_create_process_impact::Migration),
             Box::new(m20261124_000003_create_gate_decision::Migration),

@@ -104,7 +104,8 @@ impl RecordTable {
             .col(ColumnDef::new("version").big_integer().not_null())
             .col(ColumnDef::new("created_at").timestamp_with_time_zone().not_null())
             .col(ColumnDef::new("updated_at").timestamp_with_time_zone().not_null())
-            .col(ColumnDef::new("retired_at").timestamp_with_time_zone());
+            .col(ColumnDef::new("retired_at").timestamp_with_time_zone())
+            .col(ColumnDef::new("provenance").blob());
         for (name, column) in self.columns {
             let mut definition = ColumnDef::new(name);
             match column {

@@ -2,7 +2,7 @@
 
 use sea_orm_migration::prelude::*;
 
-use crate::changefeed::m20261123_000001_create_change_log;
+use crate::changefeed::{m20261123_000001_create_change_log, m20261124_000000_keep_provenance};
 
 mod m20261123_000002_create_org_unit;
 mod m20261123_000003_create_role;
@@ -16,6 +16,19 @@ mod m20261123_000010_create_skill_assertion;
 mod m20261124_000001_create_learning_activity;
 mod m20261124_000002_create_learning_outcome;
 mod m20261124_000003_create_learning_event;
+
+/// The tables of records that were made without provenance.
+const RECORDS: &[&str] = &[
+    "org_unit",
+    "role",
+    "skill_requirement",
+    "position",
+    "worker",
+    "assignment",
+    "skill",
+    "skill_relation",
+    "skill_assertion",
+];
 
 /// Migrates a database of the workforce owner.
 pub(crate) struct WorkforceMigrator;
@@ -34,6 +47,7 @@ impl MigratorTrait for WorkforceMigrator {
             Box::new(m20261123_000008_create_skill::Migration),
             Box::new(m20261123_000009_create_skill_relation::Migration),
             Box::new(m20261123_000010_create_skill_assertion::Migration),
+            Box::new(m20261124_000000_keep_provenance::Migration { records: RECORDS }),
             Box::new(m20261124_000001_create_learning_activity::Migration),
             Box::new(m20261124_000002_create_learning_outcome::Migration),
             Box::new(m20261124_000003_create_learning_event::Migration),

@@ -280,9 +280,12 @@ fn field_info(
         .unwrap_or(4096);
     let written_by_owner =
         in_header && matches!(field.column.as_str(), "id" | "version" | "created_at" | "updated_at" | "retired_at");
+    // Those of the header come first, so that there is room for more of them.
+    let tag = field.descriptor.number() + if in_header { 0 } else { 64 };
+    assert!(!in_header || tag < 64, "the header has too many fields");
     writeln!(
         out,
-        "    FieldInfo {{ index: {index}, name: {:?}, column: {:?}, ty: {ty}, format: TextFormat::{}, doc: {:?}, relation: {:?}, inverse: {:?}, acyclic: {}, tree: {}, required: {}, min: {:?}, max: {:?}, unit: {:?}, max_length: {max_length}, personal: {:?}, immutable: {}, unique: {}, one_way: {one_way:?}, writable: {} }},",
+        "    FieldInfo {{ index: {index}, tag: {tag}, name: {:?}, column: {:?}, ty: {ty}, format: TextFormat::{}, doc: {:?}, relation: {:?}, inverse: {:?}, acyclic: {}, tree: {}, required: {}, min: {:?}, max: {:?}, unit: {:?}, max_length: {max_length}, personal: {:?}, immutable: {}, unique: {}, one_way: {one_way:?}, writable: {} }},",
         field.name,
         field.column,
         format_of(field),

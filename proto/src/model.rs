@@ -137,6 +137,11 @@ impl KindInfo {
         HEADER_FIELDS.get(index).or_else(|| self.own.get(index.checked_sub(HEADER_FIELDS.len())?))
     }
 
+    /// The field with a number that stays for ever.
+    pub fn field_by_tag(&'static self, tag: u32) -> Option<&'static FieldInfo> {
+        self.fields().find(|field| field.tag == tag)
+    }
+
     /// The field with a column name: `maturity_target`.
     pub fn field_by_column(&'static self, column: &str) -> Option<&'static FieldInfo> {
         self.fields().find(|field| field.column == column)
@@ -153,6 +158,9 @@ impl KindInfo {
 pub struct FieldInfo {
     /// Its number within the kind.
     pub index: usize,
+    /// Its number for ever, for what is stored or sent: it stays when fields come and go. A field of the header has the number
+    /// that it has in `Header`, an own field 64 more than the number that it has in the message of its kind.
+    pub tag: u32,
     /// Its name in lower camel case: `maturityTarget`; of a reference `parentId`, of a list of references `objectiveIds`.
     pub name: &'static str,
     /// Its name in the proto file and in the database: `maturity_target`.

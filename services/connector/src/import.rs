@@ -92,7 +92,7 @@ impl Progress for () {
 /// rows and records are no error; they are in the report.
 pub async fn run(import: Import, progress: &dyn Progress) -> Result<Report, ImportError> {
     let destination = Remote { owners: &import.clients, token: &import.token };
-    let settings = Settings { batch: import.batch, dry_run: import.dry_run };
+    let settings = Settings { batch: import.batch, dry_run: import.dry_run, run: Uuid::now_v7() };
     import_into(&destination, &import.mapping, &import.files, settings, import.allow_retire, progress).await
 }
 
@@ -104,7 +104,12 @@ pub(crate) async fn import_into<D: Destination>(
     allow_retire: Option<usize>,
     progress: &dyn Progress,
 ) -> Result<Report, ImportError> {
-    let mut report = Report { mapping: mapping.name().to_owned(), dry_run: settings.dry_run, ..Report::default() };
+    let mut report = Report {
+        mapping: mapping.name().to_owned(),
+        dry_run: settings.dry_run,
+        run: settings.run,
+        ..Report::default()
+    };
     // A wrong file name is found before a large snapshot is read.
     let wanted = map::map(mapping, files, &mut report, &mut |rows| progress.update(Phase::Read, rows, None))?;
     let mut present = Present::new(mapping);

@@ -100,7 +100,7 @@ async fn fill(spil: &Spil) -> HashMap<Kind, Record> {
             idempotency_key: format!("model {}", owner.name()),
             commands,
             source: "model".to_owned(),
-            dry_run: false,
+            ..ApplyRequest::default()
         };
         let answer = spil.owner(owner).apply(&token, request).await.expect("an answer");
         for item in &answer.items {

@@ -70,6 +70,8 @@ pub struct Settings {
     pub batch: usize,
     /// Whether to ask the owners only, and write nothing.
     pub dry_run: bool,
+    /// Names this import; the owners keep it with what it changes.
+    pub run: Uuid,
 }
 
 /// One command to be: a step of the plan.
@@ -413,7 +415,8 @@ impl<D: Destination> Sender<'_, D> {
 
     async fn call(&self, owner: Owner, commands: Vec<Command>, dry_run: bool) -> Result<ApplyResponse, ApplyError> {
         let source = format!("import:{}", self.mapping.name());
-        let mut request = ApplyRequest { idempotency_key: String::new(), commands, source, dry_run };
+        let run = self.settings.run.to_string();
+        let mut request = ApplyRequest { idempotency_key: String::new(), commands, source, dry_run, run };
         if !dry_run {
             // The same batch has the same key, so that a batch whose answer was lost is not applied twice.
             let hash = xxhash_rust::xxh3::xxh3_128(&request.encode_to_vec());

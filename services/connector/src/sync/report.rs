@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, fmt};
 
 use spil_proto::model::Kind;
+use uuid::Uuid;
 
 /// The most problems of each sort that are kept in full; the others are counted.
 pub const MAX_KEPT: usize = 1000;
@@ -14,6 +15,8 @@ pub struct Report {
     pub mapping: String,
     /// Whether nothing was written.
     pub dry_run: bool,
+    /// Names this import in the provenance of what it wrote.
+    pub run: Uuid,
     /// The files, in the order in which they were read.
     pub files: Vec<FileRead>,
     /// What became of the records.
@@ -177,8 +180,10 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let note = if self.dry_run { " (dry run: nothing was written)" } else { "" };
-        writeln!(f, "Import \"{}\"{note}\n", self.mapping)?;
+        match self.dry_run {
+            true => writeln!(f, "Import \"{}\" (dry run: nothing was written)\n", self.mapping)?,
+            false => writeln!(f, "Import \"{}\", run {}\n", self.mapping, self.run)?,
+        }
         let width = self.files.iter().map(|file| file.name.chars().count()).max().unwrap_or(0).max(4);
         writeln!(f, "{:width$}  {:>9}  table", "file", "rows")?;
         for file in &self.files {

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use fake::Fake;
 use spil_proto::model::{Entity, Kind, Value};
+use uuid::Uuid;
 
 use super::{
     apply::Settings,
@@ -49,12 +50,12 @@ async fn attempt(
     paths: &[PathBuf],
     allow_retire: Option<usize>,
 ) -> Result<Report, ImportError> {
-    let settings = Settings { batch: 7, dry_run: false };
+    let settings = Settings { batch: 7, dry_run: false, run: Uuid::from_u128(7) };
     import_into(fake, mapping, paths, settings, allow_retire, &()).await
 }
 
 async fn dry(fake: &Fake, mapping: &Mapping, paths: &[PathBuf]) -> Report {
-    let settings = Settings { batch: 7, dry_run: true };
+    let settings = Settings { batch: 7, dry_run: true, run: Uuid::from_u128(7) };
     import_into(fake, mapping, paths, settings, None, &()).await.unwrap_or_else(|error| panic!("{error}"))
 }
 

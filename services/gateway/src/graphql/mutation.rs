@@ -79,7 +79,7 @@ pub(super) async fn run(
         idempotency_key: idempotency_key(caller, kind, verb, write),
         commands: vec![command(kind, verb, write)],
         source: "graphql".to_owned(),
-        dry_run: false,
+        ..ApplyRequest::default()
     };
     let mut answer = send(client, token, request).await.map_err(|status| fault(&status))?;
     let Some(item) = answer.items.pop() else {

@@ -74,7 +74,7 @@ impl Rate {
                 idempotency_key: Uuid::now_v7().to_string(),
                 commands: (batch * BATCH..(batch + 1) * BATCH).map(&command).collect(),
                 source: "rate".into(),
-                dry_run: false,
+                ..ApplyRequest::default()
             })
             .collect();
         let start = Instant::now();

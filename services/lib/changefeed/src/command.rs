@@ -9,6 +9,7 @@ mod form;
 pub(crate) mod needs;
 mod normalise;
 pub(crate) mod prepare;
+pub(crate) mod provenance;
 pub(crate) mod working_set;
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ pub use error::StoreError;
 pub(crate) use head::Head;
 pub(crate) use idempotency::BatchKey;
 pub(crate) use log::Page;
-pub(crate) use snapshot::SnapshotReader;
+pub(crate) use snapshot::{SnapshotReader, Stored};
 
 /// The database of an owner. Cheap to clone; clones share the connections.
 #[derive(Clone, Debug)]

@@ -151,7 +151,7 @@ async fn send(
 ) -> Result<bool, SeedError> {
     let owner = client.owner();
     let last = commands.iter().rev().find_map(created);
-    let request = ApplyRequest { idempotency_key, commands, source: "demo".to_owned(), dry_run: false };
+    let request = ApplyRequest { idempotency_key, commands, source: "demo".to_owned(), ..ApplyRequest::default() };
     match client.apply(token, request).await {
         Ok(ApplyResponse { applied: true, replayed, .. }) => Ok(!replayed),
         // The names of batches are forgotten after some days; then the records themselves are in the way, every one of them.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use spil_proto::{
-    changefeed::v1::Record,
+    changefeed::v1::{Provenance, Record},
     model::{Entity, Header, Kind, field},
 };
 use uuid::Uuid;
@@ -30,6 +30,7 @@ pub(crate) struct WorkingSet {
 #[derive(Debug)]
 struct Slot {
     stored: Option<Record>,
+    provenance: Option<Provenance>,
     now: Record,
     changed: bool,
 }
@@ -60,6 +61,8 @@ pub(crate) struct Changed<'a> {
     pub(crate) id: Uuid,
     /// As it is stored; `None` if it is new.
     pub(crate) stored: Option<&'a Record>,
+    /// Who set which field of what is stored, as far as that was kept.
+    pub(crate) provenance: Option<&'a Provenance>,
     pub(crate) now: &'a Record,
 }
 
@@ -105,10 +108,11 @@ impl WorkingSet {
     }
 
     /// Adds a record as it is stored; one that is there already stays.
-    pub(crate) fn add_stored(&mut self, kind: Kind, id: Uuid, record: Record) {
+    pub(crate) fn add_stored(&mut self, kind: Kind, id: Uuid, record: Record, provenance: Option<Provenance>) {
         self.records.entry((kind, id)).or_insert_with(|| Slot {
             now: record.clone(),
             stored: Some(record),
+            provenance,
             changed: false,
         });
     }
@@ -168,8 +172,8 @@ impl WorkingSet {
         if !before.as_ref().is_some_and(|slot| slot.changed) {
             self.changed.push((kind, id));
         }
-        let stored = before.and_then(|slot| slot.stored);
-        self.records.insert((kind, id), Slot { stored, now: record, changed: true });
+        let (stored, provenance) = before.map_or((None, None), |slot| (slot.stored, slot.provenance));
+        self.records.insert((kind, id), Slot { stored, provenance, now: record, changed: true });
     }
 
     fn link(&mut self, rules: &dyn Rules, kind: Kind, id: Uuid, entity: &dyn Entity) {
@@ -227,7 +231,13 @@ impl WorkingSet {
     pub(crate) fn changed(&self) -> impl Iterator<Item = Changed<'_>> {
         self.changed.iter().filter_map(|&(kind, id)| {
             let slot = self.records.get(&(kind, id))?;
-            Some(Changed { kind, id, stored: slot.stored.as_ref(), now: &slot.now })
+            Some(Changed {
+                kind,
+                id,
+                stored: slot.stored.as_ref(),
+                provenance: slot.provenance.as_ref(),
+                now: &slot.now,
+            })
         })
     }
 

@@ -18,7 +18,7 @@ use crate::{
 
 /// The most commands in a batch.
 const MAX_COMMANDS: usize = 10_000;
-/// The most bytes of an idempotency key, and of the name of a source.
+/// The most bytes of an idempotency key, and of the names of a source and of a run.
 const MAX_NAME_BYTES: usize = 256;
 /// How often a batch is tried when others are in its way.
 const MAX_TRIES: u32 = 12;
@@ -57,6 +57,8 @@ impl OwnerService {
         caller.require(Permission::Write)?;
         let source = checked_name(&request.source)
             .ok_or(ApplyError::Request("`source` must have at most 256 bytes and no control characters"))?;
+        let run = checked_name(&request.run)
+            .ok_or(ApplyError::Request("`run` must have at most 256 bytes and no control characters"))?;
         if request.commands.len() > MAX_COMMANDS {
             return Err(ApplyError::Request("a batch must have at most 10,000 commands"));
         }
@@ -75,6 +77,7 @@ impl OwnerService {
             key,
             actor: caller.subject().to_owned(),
             source,
+            run,
         };
         // A task of its own: a caller that hangs up does not stop a transaction half way.
         let service = self.clone();

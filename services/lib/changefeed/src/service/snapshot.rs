@@ -3,7 +3,7 @@
 use prost::Message;
 use spil_auth::{Caller, Permission};
 use spil_proto::{
-    changefeed::v1::{Record, SnapshotRequest, SnapshotResponse},
+    changefeed::v1::{SnapshotRequest, SnapshotResponse},
     model::Kind,
 };
 
@@ -11,7 +11,10 @@ use super::{
     OwnerService,
     feed::{FeedError, FeedStream, Sink},
 };
-use crate::store::SnapshotReader;
+use crate::{
+    command::provenance::Gathered,
+    store::{SnapshotReader, Stored},
+};
 
 /// The most bytes of records in one part, unless a single record has more.
 const PART_BYTES: usize = 4 << 20;
@@ -45,25 +48,30 @@ async fn send(mut reader: SnapshotReader, sink: Sink<SnapshotResponse>) -> Resul
     let total = reader.count().await?;
     sink.send(SnapshotResponse { cursor: Some(head.cursor()), total, ..SnapshotResponse::default() }).await?;
     while let Some((_, records)) = reader.next().await? {
-        for records in parts(records) {
-            sink.send(SnapshotResponse { records, ..SnapshotResponse::default() }).await?;
+        for part in parts(records) {
+            let mut provenance = Gathered::default();
+            part.iter().for_each(|(_, known)| provenance.push(known.as_ref()));
+            let records = part.into_iter().map(|(record, _)| record).collect();
+            let provenance = Some(provenance.finish());
+            sink.send(SnapshotResponse { records, provenance, ..SnapshotResponse::default() }).await?;
         }
     }
     sink.send(SnapshotResponse { complete: true, ..SnapshotResponse::default() }).await
 }
 
 /// Cuts a page into parts of bounded size.
-fn parts(records: Vec<Record>) -> Vec<Vec<Record>> {
+fn parts(records: Vec<Stored>) -> Vec<Vec<Stored>> {
     let mut parts = vec![Vec::new()];
     let mut bytes = 0;
-    for record in records {
-        bytes += record.encoded_len();
+    for stored in records {
+        let length = stored.0.encoded_len() + stored.1.as_ref().map_or(0, Message::encoded_len);
+        bytes += length;
         if bytes > PART_BYTES {
-            bytes = record.encoded_len();
+            bytes = length;
             parts.push(Vec::new());
         }
         if let Some(part) = parts.last_mut() {
-            part.push(record);
+            part.push(stored);
         }
     }
     parts.retain(|part| !part.is_empty());

@@ -5,7 +5,7 @@ use std::num::NonZeroU64;
 use prost::Message;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement};
 use spil_proto::{
-    changefeed::v1::{ApplyResponse, Outcome, Problem},
+    changefeed::v1::{ApplyResponse, Origin, Outcome, Problem},
     model::Kind,
     owner::MAX_MESSAGE_BYTES,
 };
@@ -17,7 +17,7 @@ use super::{
     head::{self, Head},
     idempotency::{self, BatchKey},
     load::{self, LoadError},
-    log::{self, Author, Entry},
+    log::{self, Entry},
     write,
 };
 use crate::{
@@ -25,6 +25,7 @@ use crate::{
         execute::{Context, execute},
         needs,
         prepare::Prepared,
+        provenance::changed_fields,
     },
     rule::Rules,
 };
@@ -39,6 +40,7 @@ pub(crate) struct Batch {
     pub(crate) key: Option<BatchKey>,
     pub(crate) actor: String,
     pub(crate) source: String,
+    pub(crate) run: String,
 }
 
 /// One try to apply a batch.
@@ -146,16 +148,22 @@ impl Store {
         let head = if changes.is_empty() {
             head::read(transaction).await?
         } else {
-            write::records(self, transaction, &changes).await?;
+            let fields: Vec<_> = changes.iter().map(|change| changed_fields(change.stored, change.now)).collect();
+            let origin = Origin {
+                source: batch.source.clone(),
+                run: batch.run.clone(),
+                actor: batch.actor.clone(),
+                at: attempt.now,
+            };
+            write::records(self, transaction, &changes, &fields, &origin).await?;
             let mut entries = Vec::with_capacity(changes.len());
-            for change in changes {
-                entries.push(Entry { bytes: change.now.encode_to_vec(), change });
+            for (change, fields) in changes.into_iter().zip(fields) {
+                entries.push(Entry { bytes: change.now.encode_to_vec(), change, fields });
             }
             doorbell::ring_on_commit(transaction, self).await?;
             // From here on every other writer waits: nothing but the last statements.
             let head = head::advance(transaction, attempt.mark).await?;
-            let author = Author { actor: &batch.actor, source: &batch.source, at: attempt.now };
-            log::append(self, transaction, &head, &author, &entries).await?;
+            log::append(self, transaction, &head, &origin, &entries).await?;
             head
         };
         response.cursor = Some(head.cursor());

@@ -23,7 +23,7 @@ impl Store {
         let mut bytes = Vec::new();
         while let Some((kind, records)) = reader.next().await? {
             let Some(sum) = sums.iter_mut().find(|sum| sum.kind == kind) else { continue };
-            for record in &records {
+            for (record, _) in &records {
                 bytes.clear();
                 // A vector takes everything.
                 record.encode(&mut bytes).ok();

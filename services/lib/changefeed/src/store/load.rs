@@ -137,7 +137,7 @@ impl Loader<'_> {
             for found in self.transaction.query_all(&statement).await? {
                 let record = row::read(kind, &found)?;
                 if let Some(id) = record.id() {
-                    set.add_stored(kind, id, record);
+                    set.add_stored(kind, id, record, row::read_provenance(kind, &found)?);
                 }
             }
         }
@@ -185,11 +185,12 @@ impl Loader<'_> {
                 .limit(MAX_RELATED as u64 + 1);
             for found in self.transaction.query_all(&statement).await? {
                 let record = row::read(kind, &found)?;
+                let provenance = row::read_provenance(kind, &found)?;
                 let Some(entity) = record.entity() else { continue };
                 count += 1;
                 let group: Vec<Uuid> = referred(&entity.get(info.index)).collect();
                 if let Some(id) = record.id() {
-                    set.add_stored(kind, id, record);
+                    set.add_stored(kind, id, record, provenance);
                     group.into_iter().for_each(|of| set.add_sibling(kind, info.index, of, id));
                 }
             }

@@ -5,7 +5,7 @@ use sea_orm::{
     ConnectionTrait, DatabaseTransaction,
     sea_query::{Expr, ExprTrait, Order, Query},
 };
-use spil_proto::changefeed::v1::{Change, Cursor, Record, Revision};
+use spil_proto::changefeed::v1::{Change, Cursor, Origin, Record, Revision};
 
 use super::{
     Store, StoreError, doorbell,
@@ -35,13 +35,8 @@ pub(crate) enum Page {
 pub(super) struct Entry<'a> {
     pub(super) change: Changed<'a>,
     pub(super) bytes: Vec<u8>,
-}
-
-/// Who changes something.
-pub(super) struct Author<'a> {
-    pub(super) actor: &'a str,
-    pub(super) source: &'a str,
-    pub(super) at: i64,
+    /// What it changes; see `Change.fields`.
+    pub(super) fields: Vec<u32>,
 }
 
 /// Writes a revision. The head must have been advanced to it in the same transaction.
@@ -49,19 +44,20 @@ pub(super) async fn append(
     store: &Store,
     transaction: &DatabaseTransaction,
     head: &Head,
-    author: &Author<'_>,
+    origin: &Origin,
     entries: &[Entry<'_>],
 ) -> Result<(), StoreError> {
     let number = signed(head.revision);
     let bytes: usize = entries.iter().map(|entry| entry.bytes.len()).sum();
     let mut statement = Query::insert();
-    statement.into_table(REVISION).columns(["revision", "mark", "at", "actor", "source", "changes", "bytes"]);
+    statement.into_table(REVISION).columns(["revision", "mark", "at", "actor", "source", "run", "changes", "bytes"]);
     statement.values_panic([
         number.into(),
         head::mark_column(head.mark).into(),
-        row::time(author.at, store.inner.dialect).into(),
-        author.actor.into(),
-        author.source.into(),
+        row::time(origin.at, store.inner.dialect).into(),
+        origin.actor.as_str().into(),
+        origin.source.as_str().into(),
+        origin.run.as_str().into(),
         i32::try_from(entries.len()).unwrap_or(i32::MAX).into(),
         i64::try_from(bytes).unwrap_or(i64::MAX).into(),
     ]);
@@ -69,7 +65,7 @@ pub(super) async fn append(
     let mut ordinal = 0_i32;
     for piece in statement::row_pieces(entries) {
         let mut statement = Query::insert();
-        statement.into_table(CHANGE).columns(["revision", "ordinal", "kind", "record_id", "record"]);
+        statement.into_table(CHANGE).columns(["revision", "ordinal", "kind", "record_id", "record", "fields"]);
         for entry in piece {
             statement.values_panic([
                 number.into(),
@@ -77,6 +73,8 @@ pub(super) async fn append(
                 (entry.change.kind as i32).into(),
                 entry.change.id.into(),
                 entry.bytes.as_slice().into(),
+                // In the form of the message that it becomes a part of.
+                Change { record: None, fields: entry.fields.clone() }.encode_to_vec().into(),
             ]);
             ordinal += 1;
         }
@@ -121,7 +119,7 @@ impl Store {
             return Ok(Page::OutOfRange);
         }
         let statement = Query::select()
-            .columns(["revision", "record"])
+            .columns(["revision", "record", "fields"])
             .from(CHANGE)
             .and_where(Expr::col("revision").between(signed(first), signed(last)))
             .order_by("revision", Order::Asc)
@@ -132,9 +130,17 @@ impl Store {
             let bytes: Vec<u8> = found.try_get_by_index(1)?;
             let record = Record::decode(bytes.as_slice())
                 .map_err(|_| StoreError::Unreadable { table: CHANGE, column: "record" })?;
+            let fields = match found.try_get_by_index::<Option<Vec<u8>>>(2)? {
+                Some(bytes) => {
+                    let change = Change::decode(bytes.as_slice())
+                        .map_err(|_| StoreError::Unreadable { table: CHANGE, column: "fields" })?;
+                    change.fields
+                }
+                None => Vec::new(),
+            };
             let place = number.checked_sub(first).and_then(|place| usize::try_from(place).ok());
             if let Some(row) = place.and_then(|place| rows.get_mut(place)) {
-                row.revision.changes.push(Change { record: Some(record) });
+                row.revision.changes.push(Change { record: Some(record), fields });
             }
         }
         if rows.iter().any(|row| row.revision.changes.len() as i64 != row.changes) {
@@ -162,7 +168,7 @@ impl Store {
     /// The rows of a revision and of some after it.
     async fn revision_rows(&self, from: u64) -> Result<Vec<RevisionRow>, StoreError> {
         let statement = Query::select()
-            .columns(["revision", "at", "actor", "source", "changes", "bytes", "mark"])
+            .columns(["revision", "at", "actor", "source", "changes", "bytes", "mark", "run"])
             .from(REVISION)
             .and_where(Expr::col("revision").gte(signed(from)))
             .order_by("revision", Order::Asc)
@@ -180,6 +186,7 @@ impl Store {
                     source: found.try_get_by_index(3)?,
                     changes: Vec::with_capacity(usize::try_from(changes).unwrap_or_default()),
                     mark: head::mark_of(found.try_get_by_index(6)?),
+                    run: found.try_get_by_index::<Option<String>>(7)?.unwrap_or_default(),
                 },
                 changes: changes.into(),
                 bytes: found.try_get_by_index(5)?,

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use chrono::{DateTime, NaiveDate, SecondsFormat, TimeDelta, Utc};
+use prost::Message;
 use rust_decimal::Decimal;
 use sea_orm::{
     QueryResult, TryGetable,
@@ -10,17 +11,20 @@ use sea_orm::{
 };
 use serde_json::json;
 use spil_proto::{
-    changefeed::v1::Record,
+    changefeed::v1::{Provenance, Record},
     model::{EnumInfo, ExternalId, FieldInfo, FieldType, Kind, Translation, Value},
 };
 use uuid::Uuid;
 
 use super::{Dialect, StoreError};
 
-/// Selects every field of a kind, in the order of their numbers.
+/// The column that says which write set which field: an encoded [`Provenance`] of one record.
+pub(super) const PROVENANCE: &str = "provenance";
+
+/// Selects every field of a kind, in the order of their numbers, and who set them.
 pub(super) fn select(kind: Kind) -> SelectStatement {
     let mut statement = Query::select();
-    statement.columns(kind.info().fields().map(|info| info.column)).from(kind.info().table);
+    statement.columns(kind.info().fields().map(|info| info.column)).column(PROVENANCE).from(kind.info().table);
     statement
 }
 
@@ -35,6 +39,15 @@ pub(super) fn read(kind: Kind, row: &QueryResult) -> Result<Record, StoreError> 
         }
     }
     Ok(record)
+}
+
+/// Reads from a row of [`select`] who set the fields; `None` if that was not kept when they were set.
+pub(super) fn read_provenance(kind: Kind, row: &QueryResult) -> Result<Option<Provenance>, StoreError> {
+    let bytes = get::<Vec<u8>>(row, kind.info().field_count())?;
+    bytes
+        .map(|bytes| Provenance::decode(bytes.as_slice()))
+        .transpose()
+        .map_err(|_| StoreError::Unreadable { table: kind.info().table, column: PROVENANCE })
 }
 
 /// Reads one field from a column of a row.

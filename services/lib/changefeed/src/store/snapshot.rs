@@ -6,7 +6,10 @@ use sea_orm::{
     ConnectionTrait, DatabaseTransaction,
     sea_query::{Expr, ExprTrait, Order, Query},
 };
-use spil_proto::{changefeed::v1::Record, model::Kind};
+use spil_proto::{
+    changefeed::v1::{Provenance, Record},
+    model::Kind,
+};
 use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
@@ -20,6 +23,9 @@ use super::{
 const PAGE: u64 = 500;
 /// How long to wait for a turn.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// A live record, and who set its fields as far as that was kept.
+pub(crate) type Stored = (Record, Option<Provenance>);
 
 /// A read that sees one state of the database, whatever is written meanwhile. It holds a connection.
 pub(crate) struct SnapshotReader {
@@ -66,7 +72,7 @@ impl SnapshotReader {
     }
 
     /// Some more records of one kind, by id; `None` after the last.
-    pub(crate) async fn next(&mut self) -> Result<Option<(Kind, Vec<Record>)>, StoreError> {
+    pub(crate) async fn next(&mut self) -> Result<Option<(Kind, Vec<Stored>)>, StoreError> {
         while let Some(&kind) = self.kinds.front() {
             let mut statement = row::select(kind);
             statement.and_where(Expr::col("retired_at").is_null()).order_by("id", Order::Asc).limit(PAGE);
@@ -74,12 +80,13 @@ impl SnapshotReader {
                 statement.and_where(Expr::col("id").gt(after));
             }
             let rows = self.transaction.query_all(&statement).await?;
-            let records = rows.iter().map(|found| row::read(kind, found)).collect::<Result<Vec<_>, _>>()?;
+            let read = |found| Ok::<_, StoreError>((row::read(kind, found)?, row::read_provenance(kind, found)?));
+            let records = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
             if (records.len() as u64) < PAGE {
                 self.kinds.pop_front();
                 self.after = None;
             } else {
-                self.after = records.last().and_then(Record::id);
+                self.after = records.last().and_then(|(record, _)| record.id());
             }
             if !records.is_empty() {
                 return Ok(Some((kind, records)));

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use prost::Message;
 use sea_orm::{
     ConnectionTrait, DatabaseTransaction,
     sea_query::{Expr, ExprTrait, OnConflict, Query},
 };
 use spil_proto::{
-    changefeed::v1::Record,
+    changefeed::v1::{Origin, Record},
     model::{ExternalId, Header, Kind},
 };
 use uuid::Uuid;
@@ -17,20 +18,30 @@ use super::{
     external_id::{self, Entry},
     row, statement,
 };
-use crate::command::working_set::Changed;
+use crate::command::{provenance::after_write, working_set::Changed};
 
-/// Writes the rows of records and their external ids.
+/// A record, ready to be written.
+struct Written<'a> {
+    record: &'a Record,
+    /// Encoded; see [`row::PROVENANCE`].
+    provenance: Vec<u8>,
+}
+
+/// Writes the rows of records and their external ids. `fields` are those that each change changes.
 pub(super) async fn records(
     store: &Store,
     transaction: &DatabaseTransaction,
     changes: &[Changed<'_>],
+    fields: &[Vec<u32>],
+    origin: &Origin,
 ) -> Result<(), StoreError> {
     release_keys(transaction, changes).await?;
-    let mut created: BTreeMap<Kind, Vec<&Record>> = BTreeMap::new();
-    let mut updated: BTreeMap<Kind, Vec<&Record>> = BTreeMap::new();
-    for change in changes {
+    let mut created: BTreeMap<Kind, Vec<Written<'_>>> = BTreeMap::new();
+    let mut updated: BTreeMap<Kind, Vec<Written<'_>>> = BTreeMap::new();
+    for (change, fields) in changes.iter().zip(fields) {
         let rows = if change.stored.is_some() { &mut updated } else { &mut created };
-        rows.entry(change.kind).or_default().push(change.now);
+        let provenance = after_write(change.provenance, fields, origin).encode_to_vec();
+        rows.entry(change.kind).or_default().push(Written { record: change.now, provenance });
     }
     for (kind, rows) in &created {
         upsert(store, transaction, *kind, rows, false).await?;
@@ -71,21 +82,22 @@ async fn upsert(
     store: &Store,
     transaction: &DatabaseTransaction,
     kind: Kind,
-    records: &[&Record],
+    records: &[Written<'_>],
     replace: bool,
 ) -> Result<(), StoreError> {
     for piece in statement::row_pieces(records) {
         let mut statement = Query::insert();
-        statement.into_table(kind.info().table).columns(kind.info().fields().map(|info| info.column));
-        for entity in piece.iter().filter_map(|record| record.entity()) {
+        let columns = || kind.info().fields().map(|info| info.column).chain([row::PROVENANCE]);
+        statement.into_table(kind.info().table).columns(columns());
+        for (entity, written) in piece.iter().filter_map(|written| Some((written.record.entity()?, written))) {
             let values = kind
                 .info()
                 .fields()
                 .map(|info| Expr::value(row::write_field(info, &entity.get(info.index), store.inner.dialect)));
-            statement.values_panic(values);
+            statement.values_panic(values.chain([Expr::value(written.provenance.as_slice())]));
         }
         if replace {
-            let columns = kind.info().fields().map(|info| info.column).filter(|column| *column != "id");
+            let columns = columns().filter(|column| *column != "id");
             statement.on_conflict(OnConflict::column("id").update_columns(columns).to_owned());
         }
         transaction.execute(&statement).await?;

