@@ -14,7 +14,7 @@ use std::{
 use prost::Message;
 use spil_graph::Graph;
 use spil_proto::{
-    changefeed::v1::{Cursor, Record, Revision},
+    changefeed::v1::{Change, Cursor, Origin, Record, Revision},
     model::{Entity, Kind, Owner, Value},
 };
 use uuid::Uuid;
@@ -92,6 +92,8 @@ pub(crate) struct Event {
     pub(crate) version: u64,
     /// The numbers of the fields that were written, of those that commands may write.
     pub(crate) fields: Box<[usize]>,
+    /// The fields as the owner tells them, by their numbers for ever; none where it did not keep that yet.
+    pub(crate) told: Vec<u32>,
     /// The record after the change; of a retired one, as it was then.
     pub(crate) record: Record,
 }
@@ -106,22 +108,30 @@ pub(crate) struct Logged {
     pub(crate) at: i64,
     pub(crate) actor: String,
     pub(crate) source: String,
+    /// Empty where there is no such thing.
+    pub(crate) run: String,
     /// What it changed, in the order of the log. A record of a kind that this version does not know is left out.
     pub(crate) events: Vec<Event>,
 }
 
 impl Logged {
-    /// A revision that an owner has sent, in a log. `before` is the graph without it, by which the fields that were
-    /// written are known; without a graph they are as the owner tells.
+    /// A revision that an owner has sent, in a log. Where the owner does not tell which fields were written, they are known by
+    /// `before`, the graph without the revision.
     pub(crate) fn new(owner: Owner, log: &Spot, revision: Revision, before: Option<&Graph>) -> Self {
         let after = Spot { revision: revision.revision, mark: revision.mark, ..*log };
         let changes = revision.changes.len();
-        let events: Vec<_> = revision.changes.into_iter().filter_map(|change| event(change.record?, before)).collect();
+        let events: Vec<_> = revision.changes.into_iter().filter_map(|change| event(change, before)).collect();
         if events.len() < changes {
             let left_out = changes - events.len();
             tracing::error!(owner = owner.name(), revision = after.revision, left_out, "records can not be read");
         }
-        Self { owner, after, at: revision.at, actor: revision.actor, source: revision.source, events }
+        let Revision { at, actor, source, run, .. } = revision;
+        Self { owner, after, at, actor, source, run, events }
+    }
+
+    /// The write that it was.
+    pub(crate) fn origin(&self) -> Origin {
+        Origin { source: self.source.clone(), run: self.run.clone(), actor: self.actor.clone(), at: self.at }
     }
 
     fn bytes(&self) -> usize {
@@ -130,7 +140,8 @@ impl Logged {
     }
 }
 
-fn event(record: Record, before: Option<&Graph>) -> Option<Event> {
+fn event(change: Change, before: Option<&Graph>) -> Option<Event> {
+    let (record, told) = (change.record?, change.fields);
     let entity = record.entity()?;
     let (kind, header) = (entity.kind(), entity.header()?);
     let id = Uuid::from_slice(&header.id).ok()?;
@@ -143,8 +154,14 @@ fn event(record: Record, before: Option<&Graph>) -> Option<Event> {
         Action::Updated
     };
     let version = header.version;
-    let fields = before.map(|graph| written(graph, entity, id)).unwrap_or_default();
-    Some(Event { kind, id, action, version, fields, record })
+    let fields = match before {
+        Some(graph) if told.is_empty() => written(graph, entity, id),
+        _ => {
+            let known = told.iter().filter_map(|tag| kind.info().field_by_tag(*tag));
+            known.filter(|field| field.writable).map(|field| field.index).collect()
+        }
+    };
+    Some(Event { kind, id, action, version, fields, told, record })
 }
 
 /// The fields in which a record differs from what the graph has of it.

@@ -128,7 +128,7 @@ impl Follower {
                 );
                 cursor = Some(start);
             }
-            self.send(Event::RefillPart(part.records)).await?;
+            self.send(Event::RefillPart(part.records, part.provenance.unwrap_or_default())).await?;
             if part.complete {
                 break;
             }

@@ -1,10 +1,13 @@
 //! The one writer of the graph.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use spil_graph::Graph;
+use spil_graph::{ApplyError, Graph};
 use spil_proto::{
-    changefeed::v1::{Cursor, Record, Revision},
+    changefeed::v1::{Cursor, Origin, Provenance, Record, RecordProvenance, Revision},
     model::Owner,
 };
 use tokio::sync::{mpsc, oneshot};
@@ -22,7 +25,7 @@ pub(super) enum Event {
     /// An owner is being read anew. What was read before of a refill that was broken off is forgotten.
     RefillBegun(Owner),
     /// Some records of the owner that is being read anew.
-    RefillPart(Vec<Record>),
+    RefillPart(Vec<Record>, Provenance),
     /// The owner was read whole, as of a place in its log.
     RefillDone(Owner, Cursor, oneshot::Sender<()>),
     /// An owner changed, up to a place in its log.
@@ -78,9 +81,9 @@ impl Workbench<'_> {
                 graph.clear(owner);
                 self.refill = Some((owner, graph));
             }
-            Event::RefillPart(records) => {
+            Event::RefillPart(records, provenance) => {
                 if let Some((_, graph)) = &mut self.refill {
-                    records.iter().for_each(|record| apply(graph, record));
+                    fill(graph, &records, provenance);
                 }
             }
             Event::RefillDone(owner, cursor, done) => {
@@ -106,13 +109,14 @@ impl Workbench<'_> {
     fn revision(&mut self, owner: Owner, log: &Spot, revision: Revision) {
         // Before the graph takes it, which tells what a record was.
         let logged = Logged::new(owner, log, revision, Some(&self.graph));
+        let origin = Arc::new(logged.origin());
         for event in &logged.events {
             self.changes.touch(event.kind);
-            apply(&mut self.graph, &event.record);
+            tell(self.graph.apply_change(&event.record, &event.told, &origin));
             if let Some((refilled, graph)) = &mut self.refill
                 && *refilled != owner
             {
-                apply(graph, &event.record);
+                tell(graph.apply_change(&event.record, &event.told, &origin));
             }
         }
         self.revisions.push(logged);
@@ -137,9 +141,19 @@ impl Workbench<'_> {
     }
 }
 
+/// Takes records of a snapshot, and who set their fields. An owner of an earlier version does not say that.
+fn fill(graph: &mut Graph, records: &[Record], provenance: Provenance) {
+    let origins: Vec<Arc<Origin>> = provenance.origins.into_iter().map(Arc::new).collect();
+    let unknown = RecordProvenance::default();
+    for (place, record) in records.iter().enumerate() {
+        let known = provenance.records.get(place).unwrap_or(&unknown);
+        tell(graph.apply_known(record, known, &origins));
+    }
+}
+
 /// A record that this version can not read is left out and told of; the rest of the graph is right.
-fn apply(graph: &mut Graph, record: &Record) {
-    if let Err(error) = graph.apply(record) {
+fn tell(applied: Result<(), ApplyError>) {
+    if let Err(error) = applied {
         tracing::error!(%error, "a record was left out of the graph");
     }
 }

@@ -5,7 +5,12 @@ use std::sync::Arc;
 use spil_proto::model::{FieldType, Value};
 use uuid::Uuid;
 
-use crate::{bits::Bits, column::Column, list::List};
+use crate::{
+    bits::Bits,
+    column::Column,
+    list::List,
+    provenance::{Group, Groups},
+};
 
 /// How many rows a block has.
 pub(crate) const BLOCK_ROWS: usize = 256;
@@ -87,6 +92,16 @@ impl Block {
             if list.is_empty() {
                 self.drop_if_empty(column);
             }
+        }
+    }
+
+    /// Says who set which field of a row.
+    pub(crate) fn set_groups(&mut self, place: usize, column: usize, groups: &[Group]) {
+        if let Some(column) = self.column_mut(column, || Some(Column::Provenance(Groups::default()))) {
+            column.set_groups(place, groups);
+        }
+        if groups.is_empty() {
+            self.drop_if_empty(column);
         }
     }
 

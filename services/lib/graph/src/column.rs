@@ -8,7 +8,11 @@ use std::{borrow::Cow, sync::Arc};
 use rust_decimal::Decimal;
 use spil_proto::model::{ExternalId, FieldType, Translation, Value};
 
-use crate::{bits::Bits, list::List};
+use crate::{
+    bits::Bits,
+    list::List,
+    provenance::{Group, Groups},
+};
 use integers::Integers;
 use texts::Texts;
 
@@ -33,6 +37,8 @@ pub(crate) enum Column {
     ReferenceLists(Lists<u32>),
     /// The records that refer to each row.
     Referrers(Vec<List>),
+    /// Who set which field of each row.
+    Provenance(Groups),
 }
 
 /// Lists, few of which are expected to differ from none.
@@ -79,6 +85,7 @@ impl Column {
             Column::References(column) => column.iter().all(|row| *row == NO_ROW),
             Column::ReferenceLists(column) => column.iter().all(Option::is_none),
             Column::Referrers(column) => column.iter().all(List::is_empty),
+            Column::Provenance(column) => column.is_empty(),
         }
     }
 
@@ -96,6 +103,7 @@ impl Column {
             Column::References(_) => self.reference(place).is_none(),
             Column::ReferenceLists(column) => item(column, place).is_empty(),
             Column::Referrers(_) => self.referrers(place).is_none_or(List::is_empty),
+            Column::Provenance(column) => column.get(place).is_empty(),
         }
     }
 
@@ -110,7 +118,9 @@ impl Column {
             Column::EnumLists(column) => list(item(column, place), Value::Enums),
             Column::ExternalIds(column) => list(item(column, place), Value::ExternalIds),
             Column::Translations(column) => list(item(column, place), Value::Translations),
-            Column::References(_) | Column::ReferenceLists(_) | Column::Referrers(_) => Value::Null,
+            Column::References(_) | Column::ReferenceLists(_) | Column::Referrers(_) | Column::Provenance(_) => {
+                Value::Null
+            }
         }
     }
 
@@ -150,7 +160,7 @@ impl Column {
                 set_item(column, place, Some(Arc::from(&**items)));
             }
             (Column::Translations(column), _) => set_item(column, place, None),
-            (Column::References(_) | Column::ReferenceLists(_) | Column::Referrers(_), _) => {}
+            (Column::References(_) | Column::ReferenceLists(_) | Column::Referrers(_) | Column::Provenance(_), _) => {}
         }
     }
 
@@ -265,6 +275,20 @@ impl Column {
         }
     }
 
+    /// Who set which field of a row.
+    pub(crate) fn groups(&self, place: usize) -> &[Group] {
+        match self {
+            Column::Provenance(column) => column.get(place),
+            _ => &[],
+        }
+    }
+
+    pub(crate) fn set_groups(&mut self, place: usize, groups: &[Group]) {
+        if let Column::Provenance(column) = self {
+            column.set(place, groups);
+        }
+    }
+
     /// Gives back room that was kept for growth.
     pub(crate) fn shrink(&mut self) {
         if let Column::Texts(column) = self {
@@ -296,6 +320,7 @@ impl Column {
             Column::Referrers(column) => {
                 column.capacity() * size_of::<List>() + column.iter().map(List::size_bytes).sum::<usize>()
             }
+            Column::Provenance(column) => column.size_bytes(),
         }
     }
 }

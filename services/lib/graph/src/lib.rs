@@ -10,6 +10,9 @@
 //! any kind that refers to this one, the sorted list of referrers. Root, groups, blocks and columns are each behind an
 //! `Arc`, so that a change copies a few small pieces and shares the rest.
 //!
+//! One more column says which write last set which field. Records that were written together share what it says, within a
+//! block by a number of two bytes, so that it takes little room and little time to copy.
+//!
 //! A reference to a record that is not there makes a placeholder: a row with an id that is not live. The record fills it
 //! when it comes; a retired record turns into one for as long as something refers to it. So references dangle and heal
 //! without anybody looking for them.
@@ -26,6 +29,7 @@ mod graph;
 mod index;
 mod list;
 mod order;
+mod provenance;
 mod reach;
 mod rows;
 mod schema;

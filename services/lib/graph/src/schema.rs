@@ -38,6 +38,8 @@ pub(crate) struct KindSchema {
     pub(crate) inverses: Vec<Inverse>,
     /// The steps of each relation, in the order of [`Kind::relations`].
     pub(crate) relations: Vec<Vec<Step>>,
+    /// The place of each field by the number that it has for ever.
+    tags: Vec<Option<usize>>,
 }
 
 /// A field that refers to records.
@@ -66,9 +68,19 @@ impl KindSchema {
         self.types.get(field).copied()
     }
 
-    /// How many columns a block has: one for each field, one for each inverse.
+    /// How many columns a block has: one for each field, one for each inverse, one for who set the fields.
     pub(crate) fn columns(&self) -> usize {
+        self.provenance_column() + 1
+    }
+
+    /// The column that holds who set the fields.
+    pub(crate) fn provenance_column(&self) -> usize {
         self.types.len() + self.inverses.len()
+    }
+
+    /// The place of the field with a number that stays for ever.
+    pub(crate) fn field_of_tag(&self, tag: u32) -> Option<usize> {
+        *self.tags.get(usize::try_from(tag).ok()?)?
     }
 
     /// The column that holds the referrers of a slot.
@@ -119,7 +131,9 @@ static SCHEMAS: LazyLock<Vec<KindSchema>> = LazyLock::new(|| {
                 })
                 .collect();
             let relations = kind.relations().into_iter().map(|relation| relation.steps).collect();
-            KindSchema { kind, plain, references, inverses: inverses_of(kind), relations, types }
+            let last = kind.info().fields().map(|info| info.tag).max().unwrap_or_default();
+            let tags = (0..=last).map(|tag| kind.info().field_by_tag(tag).map(|info| info.index)).collect();
+            KindSchema { kind, plain, references, inverses: inverses_of(kind), relations, types, tags }
         })
         .collect()
 });

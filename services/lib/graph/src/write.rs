@@ -51,9 +51,21 @@ impl Graph {
     /// Takes over the state of a record: as it is after a change. A retired record leaves the graph. The same image applied
     /// again changes nothing.
     ///
+    /// Who set the fields that change is not known then; [`Graph::apply_change`] and [`Graph::apply_known`] say it too.
+    ///
     /// # Errors
     /// If the record is of an unknown kind, has no id, or has a decimal field that is no number.
     pub fn apply(&mut self, record: &Record) -> Result<(), ApplyError> {
+        let unaccounted = self.unaccounted(record);
+        if let Some((table, row)) = self.take(record)? {
+            table.forget_fields(row, unaccounted);
+        }
+        Ok(())
+    }
+
+    /// Takes over the state of a record, and gives where it is now; `None` for one that was retired. What is known of who set
+    /// its fields stays.
+    pub(crate) fn take(&mut self, record: &Record) -> Result<Option<(&mut Table, Row)>, ApplyError> {
         let entity = record.entity().ok_or(ApplyError::UnknownKind)?;
         let kind = entity.kind();
         let Some(header) = entity.header() else { return Err(ApplyError::NoId { kind }) };
@@ -63,7 +75,7 @@ impl Graph {
         }
         if header.retired_at.is_some() {
             self.retire(kind, id);
-            return Ok(());
+            return Ok(None);
         }
         self.check(entity, kind, id)?;
         let place = schema::place(kind);
@@ -77,7 +89,7 @@ impl Graph {
                 self.write_reference(kind, row, reference, &entity.get(reference.field));
             }
         }
-        Ok(())
+        Ok(Some((Arc::make_mut(&mut self.tables[place]), Row(row))))
     }
 
     /// Forgets all records of an owner. References to them, from records of other owners, dangle.
@@ -301,6 +313,7 @@ impl Table {
     fn retire(&mut self, row: u32) {
         self.change_live(|live, table| live.remove(row, table));
         self.write_names(row, None, &[]);
+        self.set_groups(Row(row), &[]);
         let (block, place) = split(row);
         let block = self.blocks.get_mut(block);
         for (field, ty) in &self.schema.plain {
@@ -336,7 +349,9 @@ impl Table {
         let own = if records { 0..self.schema.types.len() } else { 0..0 };
         for number in 0..self.blocks.len() {
             let block = self.blocks.get_mut(number);
-            for column in own.clone().chain(slots.iter().map(|slot| self.schema.inverse_column(*slot))) {
+            let inverse = slots.iter().map(|slot| self.schema.inverse_column(*slot));
+            let known = records.then(|| self.schema.provenance_column());
+            for column in own.clone().chain(inverse).chain(known) {
                 block.drop_column(column);
             }
             if records {

@@ -87,3 +87,6 @@ fn add(origins: &mut Vec<Origin>, origin: &Origin) -> u32 {
     origins.push(origin.clone());
     u32::try_from(origins.len() - 1).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests;

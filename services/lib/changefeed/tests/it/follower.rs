@@ -6,16 +6,21 @@ use futures::StreamExt;
 use prost::Message;
 use spil_changefeed::{FeedError, FeedStream};
 use spil_proto::{
-    changefeed::v1::{Cursor, KindDigest, Record, WatchRequest, WatchResponse},
-    model::{Kind, Owner, field},
+    changefeed::v1::{Cursor, KindDigest, Origin, Record, WatchRequest, WatchResponse},
+    model::{HEADER_FIELDS, Kind, Owner, field},
 };
 use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::{owner::TestOwner, sample::get};
+use crate::{
+    owner::{TestOwner, Told},
+    sample::get,
+};
 
 pub(crate) struct Follower {
     pub(crate) records: BTreeMap<(Kind, Uuid), Record>,
+    /// Who set which field.
+    pub(crate) told: Told,
     pub(crate) cursor: Cursor,
     /// How many revisions were followed.
     pub(crate) followed: u64,
@@ -27,9 +32,12 @@ pub(crate) struct Follower {
 impl Follower {
     pub(crate) async fn start(owner: &TestOwner) -> Self {
         let (cursor, records) = owner.snapshot().await;
+        let mut told = owner.provenance().await;
+        // Of a record that is newer than the snapshot the changes tell.
+        told.retain(|key, _| records.iter().any(|record| self::key(record) == *key));
         let stream = watch(owner, cursor.clone()).await.expect("a stream");
         let records = records.into_iter().map(|record| (key(&record), record)).collect();
-        Self { records, cursor, followed: 0, passed: Vec::new(), stream }
+        Self { records, told, cursor, followed: 0, passed: Vec::new(), stream }
     }
 
     /// Goes on from where another one was, on a new stream.
@@ -57,10 +65,20 @@ impl Follower {
             self.passed.push(self.cursor.clone());
             self.followed += 1;
             for change in revision.changes {
+                let origin = Origin {
+                    source: revision.source.clone(),
+                    run: revision.run.clone(),
+                    actor: revision.actor.clone(),
+                    at: revision.at,
+                };
                 let record = change.record.expect("a record");
                 if get(&record, field::RETIRED_AT).is_null() {
+                    let told = self.told.entry(key(&record)).or_default();
+                    told.extend(change.fields.into_iter().map(|field| (field, origin.clone())));
                     self.records.insert(key(&record), record);
                 } else {
+                    assert_eq!(change.fields, [HEADER_FIELDS[field::RETIRED_AT].tag]);
+                    self.told.remove(&key(&record));
                     self.records.remove(&key(&record));
                 }
             }

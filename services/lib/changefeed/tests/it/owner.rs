@@ -1,8 +1,11 @@
 //! An owner under test, and short ways to ask it for things.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use futures::StreamExt;
@@ -10,8 +13,8 @@ use spil_auth::{Caller, Permission, Signer};
 use spil_changefeed::{Findings, OwnerService, Proposal, Related, Rules, Store, WallClock};
 use spil_proto::{
     changefeed::v1::{
-        Action, ApplyRequest, ApplyResponse, Command, Cursor, DigestResponse, ItemResult, Outcome, ProblemCode, Record,
-        SnapshotRequest, Target, record::Entity, target::By,
+        Action, ApplyRequest, ApplyResponse, Command, Cursor, DigestResponse, ItemResult, Origin, Outcome, ProblemCode,
+        Record, SnapshotRequest, Target, record::Entity, target::By,
     },
     model::{ExternalId, Kind, Owner},
 };
@@ -119,6 +122,27 @@ impl TestOwner {
         (cursor, records)
     }
 
+    /// Who set which field of each live record, as a snapshot says.
+    pub(crate) async fn provenance(&self) -> Told {
+        let mut stream = self.service.snapshot(&self.caller, SnapshotRequest::default()).await.expect("a snapshot");
+        let mut told = Told::new();
+        while let Some(part) = stream.next().await {
+            let part = part.expect("a part");
+            let provenance = part.provenance.unwrap_or_default();
+            assert_eq!(provenance.records.len(), part.records.len());
+            for (record, known) in part.records.iter().zip(&provenance.records) {
+                let fields = told.entry((record.kind().expect("a kind"), record.id().expect("an id"))).or_default();
+                for group in &known.groups {
+                    let origin = &provenance.origins[usize::try_from(group.origin).expect("a place")];
+                    for field in &group.fields {
+                        assert_eq!(fields.insert(*field, origin.clone()), None, "said twice");
+                    }
+                }
+            }
+        }
+        told
+    }
+
     pub(crate) async fn head(&self) -> Cursor {
         self.digest().await.cursor.expect("a cursor")
     }
@@ -127,6 +151,9 @@ impl TestOwner {
         self.service.digest(&self.caller).await.expect("a digest")
     }
 }
+
+/// Who set which field, by its number, of each record.
+pub(crate) type Told = BTreeMap<(Kind, Uuid), BTreeMap<u32, Origin>>;
 
 pub(crate) fn batch(commands: Vec<Command>) -> ApplyRequest {
     ApplyRequest { idempotency_key: new_key(), commands, source: "test".into(), ..ApplyRequest::default() }

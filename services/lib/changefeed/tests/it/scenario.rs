@@ -5,6 +5,7 @@ pub(crate) mod calls;
 pub(crate) mod feed;
 pub(crate) mod kinds;
 pub(crate) mod overlap;
+pub(crate) mod provenance;
 pub(crate) mod race;
 pub(crate) mod restart;
 pub(crate) mod restore;

@@ -86,6 +86,7 @@ pub(crate) async fn snapshot_and_watch_come_to_the_later_snapshot(database: Data
     for mut follower in followers {
         follower.follow_to(head).await;
         assert_eq!(follower.digest(Owner::Capability), digest.kinds);
+        assert_eq!(follower.told, owner.provenance().await);
     }
 }
 
