@@ -15,4 +15,5 @@ mod import;
 mod model;
 mod mutation;
 mod operate;
+mod provenance;
 mod readme;

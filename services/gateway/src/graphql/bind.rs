@@ -20,7 +20,7 @@ use super::{
     error::{Code, GraphqlError},
     global_id,
     limits::{DEFAULT_FACETS, DEFAULT_PAGE, MAX_PAGE},
-    plan::{Plan, Purpose, Slot, Verb},
+    plan::{Named, Plan, Purpose, Slot, Verb},
     schema,
 };
 pub(super) use changes::Wanted;
@@ -37,6 +37,8 @@ pub(super) enum Bound {
     Facets(Facets),
     /// A language tag.
     LocalName(Option<String>),
+    /// The number of a field; none where another kind than the one it is for has it.
+    Provenance(Option<usize>),
     Reach(Box<Reach>),
     Mutation(Box<Write>),
     Changes(Box<Wanted>),
@@ -144,6 +146,7 @@ impl Arguments<'_> {
             Purpose::List(kind) => self.list(kind).map(|list| Bound::List(Box::new(list))),
             Purpose::Facets(kind) => self.facets(kind).map(Bound::Facets),
             Purpose::LocalName => Ok(Bound::LocalName(self.text("language").map(str::to_owned))),
+            Purpose::Provenance(named) => self.field(named).map(Bound::Provenance),
             Purpose::Reach => self.reach().map(|reach| Bound::Reach(Box::new(reach))),
             Purpose::Mutation(kind, verb) => self.mutation(kind, verb).map(|write| Bound::Mutation(Box::new(write))),
             Purpose::Changes => changes::read(&self.values).map(|wanted| Bound::Changes(Box::new(wanted))),
@@ -160,6 +163,28 @@ impl Arguments<'_> {
 
     fn id(&self, name: &str) -> Result<Option<(Kind, Uuid)>, Fault> {
         Ok(self.text(name).and_then(global_id::decode))
+    }
+
+    fn field(&self, named: Named) -> Result<Option<usize>, Fault> {
+        let name = self.text("field").unwrap_or_default();
+        let of = |kind: Kind| schema::output_field(kind.info(), name).map(|info| info.index);
+        let (kind, found) = match named {
+            Named::Of(kind) => (kind, of(kind)),
+            Named::OfAny(kind) if of(kind).is_none() && Kind::ALL.iter().any(|kind| of(*kind).is_some()) => {
+                return Ok(None);
+            }
+            Named::OfAny(kind) => (kind, of(kind)),
+        };
+        match found {
+            Some(field) => Ok(Some(field)),
+            None => {
+                let message = match named {
+                    Named::Of(_) => format!("{} has no such field of its own", kind.info().name),
+                    Named::OfAny(_) => "no kind has such a field of its own".to_owned(),
+                };
+                Err(Fault::new(message).within("field"))
+            }
+        }
     }
 
     fn ids(&self) -> Result<Vec<Option<(Kind, Uuid)>>, Fault> {

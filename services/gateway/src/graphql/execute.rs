@@ -3,6 +3,7 @@
 mod connection;
 mod facets;
 mod list;
+mod provenance;
 mod reach;
 mod record;
 mod snapshot;

@@ -97,9 +97,19 @@ pub(super) enum Purpose {
     List(Kind),
     Facets(Kind),
     LocalName,
+    Provenance(Named),
     Reach,
     Mutation(Kind, Verb),
     Changes,
+}
+
+/// Among which fields the one that an argument names is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Named {
+    /// Those of a kind.
+    Of(Kind),
+    /// Those of a kind; another kind may have the name too, since it is asked of a record whose kind is not known yet.
+    OfAny(Kind),
 }
 
 /// What a mutation does.
@@ -188,6 +198,13 @@ pub(super) enum RecordField {
     DateTime(usize),
     Enum(usize, &'static spil_proto::model::EnumInfo),
     Enums(usize, &'static spil_proto::model::EnumInfo),
+    /// Which write last set the field that the slot names.
+    Provenance {
+        slot: usize,
+        items: Vec<Item<OriginField>>,
+    },
+    /// Which write last set each field.
+    Provenances(Vec<Item<OriginField>>),
     ExternalIds(Vec<Item<PairField>>),
     Translations(Vec<Item<PairField>>),
     One {
@@ -209,6 +226,17 @@ pub(super) enum PairField {
     TypeName(&'static str),
     First,
     Second,
+}
+
+/// A field of what is known of who set a field.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum OriginField {
+    TypeName(&'static str),
+    Field,
+    Source,
+    Run,
+    Actor,
+    At,
 }
 
 /// A list of records.

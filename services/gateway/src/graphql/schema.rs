@@ -115,6 +115,16 @@ pub(crate) fn is_orderable(field: &FieldInfo) -> bool {
         )
 }
 
+/// The name of a field of a record in the schema: of a reference that of its relation.
+pub(crate) fn output_name(field: &FieldInfo) -> &'static str {
+    if field.relation.is_empty() { field.name } else { field.relation }
+}
+
+/// The field of a record that has a name in the schema.
+pub(crate) fn output_field(info: &'static KindInfo, name: &str) -> Option<&'static FieldInfo> {
+    info.fields().find(|field| output_name(field) == name)
+}
+
 /// For whom the schema is written.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Reader {
@@ -290,6 +300,39 @@ interface Record implements Node {
   updatedAt: DateTime!
   "When the record was retired; a live record has none."
   retiredAt: DateTime
+  "Which write last set a field. Null if it was never set, was set before this was kept, or is one that Spil itself keeps up to date: the id, the version, the times."
+  provenance(
+    "The name of the field in this schema: `maturityTarget`, `parent`. One of the record itself, not a list of what refers to it."
+    field: String!
+  ): Provenance
+  "Which write last set each field, for the fields of which that is known."
+  provenances: [FieldProvenance!]!
+}
+
+"A write that set a field."
+type Provenance {
+  "Which system the value came from: `graphql`, or `import:` and the name of the mapping."
+  source: String!
+  "Which run of that system, the same for all that one import wrote; null if it has no runs."
+  run: String
+  "Who wrote it: the subject of the token. Personal data where the token was a person's."
+  actor: String!
+  "When it was written."
+  at: DateTime!
+}
+
+"A field, and the write that set it."
+type FieldProvenance {
+  "The name of the field in this schema."
+  field: String!
+  "Which system the value came from: `graphql`, or `import:` and the name of the mapping."
+  source: String!
+  "Which run of that system, the same for all that one import wrote; null if it has no runs."
+  run: String
+  "Who wrote it: the subject of the token. Personal data where the token was a person's."
+  actor: String!
+  "When it was written."
+  at: DateTime!
 }
 
 "The name another system gives to a record."

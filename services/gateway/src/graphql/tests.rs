@@ -4,6 +4,7 @@ mod attack;
 mod facets;
 mod filter;
 mod paging;
+mod provenance;
 mod query;
 mod reach;
 mod subscription;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 use spil_auth::{Caller, Permission};
+use spil_graph::Graph;
 use spil_proto::{
     changefeed::v1::{Cursor, Record},
     model::{Kind, Owner, Value, field},
@@ -93,9 +95,14 @@ fn sample() -> Vec<Record> {
 
 /// An engine over records, whose owners can not be reached.
 fn engine(records: &[Record], limits: Limits) -> Engine {
-    let live = Live::empty();
-    let mut graph = live.load().graph.clone();
+    let mut graph = Graph::new();
     records.iter().for_each(|record| graph.apply(record).expect("a record"));
+    engine_over(graph, limits)
+}
+
+/// An engine over a graph, whose owners can not be reached.
+fn engine_over(graph: Graph, limits: Limits) -> Engine {
+    let live = Live::empty();
     let cursor = Cursor { store_id: vec![7; 16], epoch: 1, revision: 5, mark: 5 };
     let owners = Owner::ALL.map(|owner| PublishedOwner { owner, cursor: Some(cursor.clone()), status: Arc::default() });
     live.publish(Published::new(graph, owners), Vec::new());

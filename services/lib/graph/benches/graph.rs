@@ -2,15 +2,17 @@
 #![allow(clippy::panic, reason = "a bench that can not go on says so")]
 
 use std::{
+    collections::HashMap,
     hint::black_box,
     ops::Range,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::{Duration, Instant},
 };
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use spil_graph::{Budget, By, Filter, Graph, Order, Quantifier, Row, Select, Source, Test};
 use spil_proto::{
-    changefeed::v1::Record,
+    changefeed::v1::{Origin, Record},
     model::{Kind, Step, Value, field},
 };
 use uuid::Uuid;
@@ -100,12 +102,36 @@ fn assertions(numbers: Range<u32>) -> impl Iterator<Item = Record> {
     numbers.map(|number| assertion(number, number / 3))
 }
 
-fn load(records: &[Record]) -> Graph {
+/// How many records one write brings.
+const BATCH: usize = 1000;
+
+/// Applies records as imports bring them: each batch is a write that set all that has a value.
+fn load<'a>(records: impl IntoIterator<Item = &'a Record>) -> Graph {
     let mut graph = Graph::new();
-    for record in records {
-        graph.apply(record).unwrap_or_else(|error| panic!("{error}"));
+    let mut origin = Arc::default();
+    for (number, record) in records.into_iter().enumerate() {
+        if number % BATCH == 0 {
+            origin = write(number);
+        }
+        graph.apply_change(record, set_fields(record), &origin).unwrap_or_else(|error| panic!("{error}"));
     }
     graph
+}
+
+fn write(number: usize) -> Arc<Origin> {
+    let run = Uuid::from_u128(number as u128 / 100_000).to_string();
+    Arc::new(Origin { source: "import:hr".to_owned(), run, actor: "spil-import".to_owned(), at: NOW + number as i64 })
+}
+
+/// The numbers of the fields that a record has a value in. Those of a kind have the same ones here.
+fn set_fields(record: &Record) -> &'static [u32] {
+    static FIELDS: OnceLock<Mutex<HashMap<Kind, &'static [u32]>>> = OnceLock::new();
+    let entity = record.entity().unwrap_or_else(|| panic!("an entity"));
+    let mut fields = FIELDS.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
+    fields.entry(entity.kind()).or_insert_with(|| {
+        let set = entity.kind().info().fields().filter(|info| info.writable && !entity.get(info.index).is_null());
+        set.map(|info| info.tag).collect::<Vec<_>>().leak()
+    })
 }
 
 /// What the process holds in memory, in bytes.
@@ -137,10 +163,7 @@ fn report(workers: u32, records: &[Record]) -> Graph {
     println!("  {} bytes a record resident, {} by estimate", grown / count, graph.size_bytes() / count);
 
     let memory = resident();
-    let mut only = Graph::new();
-    for record in records.iter().filter(|record| record.kind() == Some(Kind::SkillAssertion)) {
-        only.apply(record).unwrap_or_else(|error| panic!("{error}"));
-    }
+    let only = load(records.iter().filter(|record| record.kind() == Some(Kind::SkillAssertion)));
     let facts = (workers * ASSERTIONS_EACH) as usize;
     println!(
         "  {} bytes a skill assertion resident, {} by estimate, placeholders of workers and skills included",
@@ -195,10 +218,17 @@ fn time_changes(graph: &Graph, times: u64, next: &mut dyn FnMut() -> Record) -> 
     let mut working = graph.clone();
     let mut published = working.clone();
     let mut taken = Duration::ZERO;
-    for _ in 0..times {
+    let level = [Kind::SkillAssertion.info().field_by_column("level").map_or(0, |info| info.tag)];
+    for turn in 0..times {
         let record = next();
+        let fields = if graph.table(Kind::SkillAssertion).row_of(record.id().unwrap_or_default()).is_some() {
+            &level
+        } else {
+            set_fields(&record)
+        };
+        let origin = write(turn as usize);
         let start = Instant::now();
-        working.apply(&record).unwrap_or_else(|error| panic!("{error}"));
+        working.apply_change(&record, fields, &origin).unwrap_or_else(|error| panic!("{error}"));
         published.clone_from(&working);
         taken += start.elapsed();
     }

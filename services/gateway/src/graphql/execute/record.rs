@@ -77,6 +77,8 @@ impl Writer<'_> {
                     Ok(())
                 })?;
             }
+            RecordField::Provenance { slot, items } => self.provenance(place, *slot, items)?,
+            RecordField::Provenances(items) => self.provenances(place, items)?,
             RecordField::ExternalIds(items) => {
                 self.array(table.external_ids(row, field::EXTERNAL_IDS), |this, pair| {
                     this.pair(items, &pair.system, &pair.id)

@@ -6,8 +6,8 @@ use apollo_compiler::{
 use spil_proto::model::{FieldInfo, FieldType, HEADER_FIELDS, Kind, Relation, Step, field};
 
 use super::{
-    ConnectionField, EdgeField, ErrorField, FacetField, Item, ListField, MutationField, NodeItems, PageInfoField,
-    PairField, PayloadField, Purpose, QueryField, RecordField, Slot, Verb,
+    ConnectionField, EdgeField, ErrorField, FacetField, Item, ListField, MutationField, Named, NodeItems, OriginField,
+    PageInfoField, PairField, PayloadField, Purpose, QueryField, RecordField, Slot, Verb,
     collect::{Collector, Group},
 };
 use crate::graphql::error::{Code, GraphqlError};
@@ -26,13 +26,15 @@ pub(super) struct Compiler<'d> {
     collector: Collector<'d>,
     slots: Vec<Slot>,
     path: Vec<Box<str>>,
+    /// Whether the next record may turn out to be of another kind than it is looked at for.
+    is_any_kind: bool,
 }
 
 pub(super) type Compiled<T> = Result<Vec<Item<T>>, GraphqlError>;
 
 impl<'d> Compiler<'d> {
     pub(super) fn new(document: &'d ExecutableDocument, variables: &'d JsonMap) -> Self {
-        Self { collector: Collector { document, variables }, slots: Vec::new(), path: Vec::new() }
+        Self { collector: Collector { document, variables }, slots: Vec::new(), path: Vec::new(), is_any_kind: false }
     }
 
     pub(super) fn into_slots(self) -> Vec<Slot> {
@@ -135,10 +137,16 @@ impl<'d> Compiler<'d> {
     }
 
     pub(super) fn node(&mut self, group: &Group<'d>) -> Result<NodeItems, GraphqlError> {
-        Kind::ALL.iter().map(|&kind| Ok((kind, self.record(group, kind)?))).collect()
+        let mut by_kind = NodeItems::with_capacity(Kind::ALL.len());
+        for &kind in Kind::ALL {
+            self.is_any_kind = true;
+            by_kind.insert(kind, self.record(group, kind)?);
+        }
+        Ok(by_kind)
     }
 
     pub(super) fn record(&mut self, group: &Group<'d>, kind: Kind) -> Compiled<RecordField> {
+        let named = if std::mem::take(&mut self.is_any_kind) { Named::OfAny(kind) } else { Named::Of(kind) };
         let groups = self.below(group, kind.info().name, &RECORD_INTERFACES);
         let relations = if groups.values().any(|group| group.iter().any(|field| !field.selection_set.is_empty())) {
             kind.relations()
@@ -146,8 +154,14 @@ impl<'d> Compiler<'d> {
             Vec::new()
         };
         self.items(groups, |this, name, group| {
-            if name == "__typename" {
-                return Ok(RecordField::TypeName);
+            match name {
+                "__typename" => return Ok(RecordField::TypeName),
+                "provenance" => {
+                    let slot = this.slot(group, Purpose::Provenance(named));
+                    return Ok(RecordField::Provenance { slot, items: this.origin(group, "Provenance")? });
+                }
+                "provenances" => return Ok(RecordField::Provenances(this.origin(group, "FieldProvenance")?)),
+                _ => {}
             }
             if let Some(relation) = relations.iter().find(|relation| relation.name == name) {
                 return this.relation(group, relation);
@@ -202,6 +216,21 @@ impl<'d> Compiler<'d> {
                 "__typename" => PairField::TypeName(type_name),
                 _ if name == names[0] => PairField::First,
                 _ if name == names[1] => PairField::Second,
+                _ => return Err(unknown(name)),
+            })
+        })
+    }
+
+    fn origin(&mut self, group: &Group<'d>, type_name: &'static str) -> Compiled<OriginField> {
+        let groups = self.below(group, type_name, &[]);
+        self.items(groups, |_, name, _| {
+            Ok(match name {
+                "__typename" => OriginField::TypeName(type_name),
+                "field" => OriginField::Field,
+                "source" => OriginField::Source,
+                "run" => OriginField::Run,
+                "actor" => OriginField::Actor,
+                "at" => OriginField::At,
                 _ => return Err(unknown(name)),
             })
         })

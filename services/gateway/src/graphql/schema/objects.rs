@@ -21,6 +21,7 @@ pub(super) fn entity(out: &mut String, info: &'static KindInfo) {
             }
         }
     }
+    out.push_str(PROVENANCE);
     for field in info.own {
         if matches!(field.ty, FieldType::Ref(_) | FieldType::RefList(_)) {
             continue;
@@ -41,6 +42,16 @@ pub(super) fn entity(out: &mut String, info: &'static KindInfo) {
     }
     out.push_str("}\n\n");
 }
+
+/// The fields that say who set the others.
+const PROVENANCE: &str = r#"  "Which write last set a field. Null if it was never set, was set before this was kept, or is one that Spil itself keeps up to date: the id, the version, the times."
+  provenance(
+    "The name of the field in this schema: of a value, or of a record or records that this one refers to."
+    field: String!
+  ): Provenance
+  "Which write last set each field, for the fields of which that is known."
+  provenances: [FieldProvenance!]!
+"#;
 
 /// The argument that a list of what is below a record has besides.
 const DEPTH: &str = "\n    \"How many levels down, at least 1; all of them where nothing is said.\"\n    depth: Int";
