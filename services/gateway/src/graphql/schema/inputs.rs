@@ -50,9 +50,8 @@ pub(super) fn filters(out: &mut String, info: &'static KindInfo) {
         let _ = writeln!(out, "  {}: {to}{}Filter", relation.name, if relation.many { "List" } else { "" });
     }
     out.push_str("}\n\n");
-    let is_listed = Kind::ALL
-        .iter()
-        .any(|kind| kind.relations().iter().any(|relation| relation.many && relation.to == info.kind));
+    let is_listed =
+        Kind::ALL.iter().any(|kind| kind.relations().iter().any(|relation| relation.many && relation.to == info.kind));
     if !is_listed {
         return;
     }

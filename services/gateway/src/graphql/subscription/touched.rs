@@ -86,6 +86,8 @@ impl Finder<'_> {
                 | RecordField::DateTime(_)
                 | RecordField::Enum(..)
                 | RecordField::Enums(..)
+                | RecordField::Provenance { .. }
+                | RecordField::Provenances(_)
                 | RecordField::ExternalIds(_)
                 | RecordField::Translations(_) => {}
             }

@@ -29,7 +29,8 @@ fn write(engine: &Engine, owner: Owner, records: Vec<Record>) {
         at: 1_700_000_000_000_000,
         actor: "anna".to_owned(),
         source: "test".to_owned(),
-        changes: records.iter().map(|record| Change { record: Some(record.clone()) }).collect(),
+        run: String::new(),
+        changes: records.iter().map(|record| Change { record: Some(record.clone()), ..Change::default() }).collect(),
     };
     let logged = Logged::new(owner, &log, revision, Some(&graph));
     for record in &records {
