@@ -44,6 +44,7 @@ test('codegen makes types of the schema, with strict scalars', async () => {
       schema: join(here, '..', '..', 'services', 'gateway', 'schema.graphql'),
       documents: [join(folder, 'src', '**', '*.ts')],
       silent: true,
+      emitLegacyCommonJSImports: false,
       generates: {
         [`${join(folder, 'gql')}/`]: {
           preset: 'client',
@@ -56,13 +57,12 @@ test('codegen makes types of the schema, with strict scalars', async () => {
               Date: 'string',
               DateTime: 'string',
               Decimal: 'string',
-              _Any: 'Record<string, unknown>',
+              _Any: '{ [name: string]: unknown }',
               federation__FieldSet: 'string',
               link__Import: 'string',
             },
             useTypeImports: true,
             enumsAsTypes: true,
-            emitLegacyCommonJSImports: false,
           },
         },
       },

@@ -84,7 +84,9 @@ test("Apollo's composer takes it", () => {
 });
 
 test("The Guild's composer takes it", () => {
-  assertCompositionSuccess(composeByGuild(services()));
+  const result = composeByGuild(services());
+  assert.deepEqual(result.errors?.map((error) => error.message), undefined);
+  assertCompositionSuccess(result);
 });
 
 test('a router joins it with the foreign subgraph, both ways', async () => {
