@@ -5,9 +5,11 @@ import { Kind, buildClientSchema, getIntrospectionQuery, parse, print, printSche
 
 import { ask } from './target.mjs';
 
+const options = { inputValueDeprecation: true, specifiedByUrl: true, schemaDescription: true, directiveIsRepeatable: true };
+
 /** The schema by introspection, as text. */
 export async function introspectedSchema() {
-  return printSchema(buildClientSchema(await ask(getIntrospectionQuery({ inputValueDeprecation: true }))));
+  return printSchema(buildClientSchema(await ask(getIntrospectionQuery(options))));
 }
 
 // What the specification of federation names and defines is not ours to lint.

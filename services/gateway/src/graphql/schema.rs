@@ -157,7 +157,7 @@ fn sdl(reader: Reader) -> String {
     reach::types(&mut out);
     query(&mut out, reader);
     mutation(&mut out);
-    subscription::write(&mut out);
+    subscription::write(&mut out, reader);
     for kind in Kind::ALL {
         let info = kind.info();
         objects::entity(&mut out, info);

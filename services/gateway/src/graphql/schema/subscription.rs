@@ -4,11 +4,14 @@ use std::fmt::Write;
 
 use spil_proto::model::Kind;
 
-use super::text::block;
+use super::{Reader, text::block};
 
 /// The type `Subscription` and what belongs to it.
-pub(super) fn write(out: &mut String) {
+pub(super) fn write(out: &mut String, reader: Reader) {
     out.push_str(SUBSCRIPTION);
+    if reader == Reader::Client {
+        out.push_str(LIVE);
+    }
     for kind in Kind::ALL {
         let info = kind.info();
         let _ = writeln!(
@@ -47,7 +50,10 @@ type Subscription {
     "The `cursor` of a change, or the `extensions.consistency` of an answer: everything after it is sent, without a gap and nothing twice. Without it, everything from now on. CURSOR_EXPIRED if that is no longer known."
     after: String
   ): Change!
-  "A query, answered at once and again whenever its answer differs; changes that come shortly after each other are answered together. What is not of the graph (`snapshot`, `_service`, `__schema`, `__type`) can not be asked."
+"#;
+
+/// A composer must not know of this: in a supergraph `Query` has fields of other subgraphs, which can not be followed.
+const LIVE: &str = r#"  "A query, answered at once and again whenever its answer differs; changes that come shortly after each other are answered together. What is not of the graph (`snapshot`, `_service`, `__schema`, `__type`) can not be asked."
   live: Query!
 "#;
 
