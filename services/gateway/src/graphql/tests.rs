@@ -6,6 +6,7 @@ mod filter;
 mod paging;
 mod provenance;
 mod query;
+mod random;
 mod reach;
 mod subscription;
 mod tree;
