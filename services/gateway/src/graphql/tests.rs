@@ -8,6 +8,7 @@ mod provenance;
 mod query;
 mod random;
 mod reach;
+mod resume;
 mod subscription;
 mod tree;
 

@@ -14,7 +14,7 @@ fn subject() -> Arc<Engine> {
 }
 
 /// Writes a revision of an owner: into the graph and into the journal, as the publisher does.
-fn write(engine: &Engine, owner: Owner, records: Vec<Record>) {
+pub(super) fn write(engine: &Engine, owner: Owner, records: Vec<Record>) -> Revision {
     let before = engine.live.load();
     let mut owners = before.owners.clone();
     let mut changes = before.changes.clone();
@@ -29,19 +29,21 @@ fn write(engine: &Engine, owner: Owner, records: Vec<Record>) {
         at: 1_700_000_000_000_000,
         actor: "anna".to_owned(),
         source: "test".to_owned(),
-        run: String::new(),
-        changes: records.iter().map(|record| Change { record: Some(record.clone()), ..Change::default() }).collect(),
+        run: "7".to_owned(),
+        changes: records.iter().map(|record| Change { record: Some(record.clone()), ..Default::default() }).collect(),
+        ..Default::default()
     };
-    let logged = Logged::new(owner, &log, revision, Some(&graph));
+    let logged = Logged::new(owner, &log, revision.clone(), Some(&graph));
     for record in &records {
         changes.touch(record.kind().expect("a kind"));
         graph.apply(record).expect("a record");
     }
     engine.live.publish(Published { graph, owners, changes }, vec![logged]);
+    revision
 }
 
 /// A capability in a version after its first.
-fn capability(number: u128, name: &str, version: i64) -> Record {
+pub(super) fn capability(number: u128, name: &str, version: i64) -> Record {
     let mut record = record(Kind::Capability, number, name, &[]);
     let entity = record.entity_mut().expect("an entity");
     entity.set(field::VERSION, Value::Int(version)).expect("a version");
@@ -54,19 +56,19 @@ fn retired(mut record: Record) -> Record {
     record
 }
 
-async fn start_as(engine: &Arc<Engine>, caller: &Caller, query: &str, variables: Json) -> Started {
+pub(super) async fn start_as(engine: &Arc<Engine>, caller: &Caller, query: &str, variables: Json) -> Started {
     let request: Request = serde_json::from_value(json!({"query": query, "variables": variables})).expect("a request");
     engine.start(caller, "token", request).await
 }
 
-async fn subscribe(engine: &Arc<Engine>, query: &str, variables: Json) -> Responses {
+pub(super) async fn subscribe(engine: &Arc<Engine>, query: &str, variables: Json) -> Responses {
     match start_as(engine, &caller(), query, variables).await {
         Started::Stream(responses) => responses,
         Started::Once(response) => panic!("refused: {:?}", response.body),
     }
 }
 
-async fn refusal(engine: &Arc<Engine>, query: &str, variables: Json) -> String {
+pub(super) async fn refusal(engine: &Arc<Engine>, query: &str, variables: Json) -> String {
     match start_as(engine, &caller(), query, variables).await {
         Started::Stream(_) => panic!("`{query}` was not refused"),
         Started::Once(response) => {
@@ -77,17 +79,18 @@ async fn refusal(engine: &Arc<Engine>, query: &str, variables: Json) -> String {
 }
 
 /// The next answer, whole.
-async fn next(responses: &mut Responses) -> Json {
+pub(super) async fn next(responses: &mut Responses) -> Json {
     let next = tokio::time::timeout(Duration::from_secs(10), responses.next()).await.expect("in time");
     serde_json::from_slice(&next.expect("an answer").body).expect("JSON")
 }
 
 /// Nothing is there to be sent now.
-fn assert_quiet(responses: &mut Responses) {
+pub(super) fn assert_quiet(responses: &mut Responses) {
     assert!(responses.next().now_or_never().is_none(), "there was something to send");
 }
 
-const CHANGES: &str = "subscription ($after: String, $kinds: [RecordKind!], $ids: [ID!], $filter: ChangeFilter) {
+pub(super) const CHANGES: &str =
+    "subscription ($after: String, $kinds: [RecordKind!], $ids: [ID!], $filter: ChangeFilter) {
     changes(after: $after, kinds: $kinds, ids: $ids, filter: $filter) {
         cursor kind id action version actor source fields at record { name ... on Capability { parent { name } } }
     }
