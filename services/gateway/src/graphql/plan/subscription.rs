@@ -36,6 +36,7 @@ pub(crate) enum ChangeField {
     At,
     Actor,
     Source,
+    Run,
     Fields,
     Record(NodeItems),
 }
@@ -59,6 +60,7 @@ impl<'d> Compiler<'d> {
                             "at" => ChangeField::At,
                             "actor" => ChangeField::Actor,
                             "source" => ChangeField::Source,
+                            "run" => ChangeField::Run,
                             "fields" => ChangeField::Fields,
                             "record" => ChangeField::Record(this.node(group)?),
                             _ => return Err(unknown(name)),

@@ -75,6 +75,8 @@ type Change {
   actor: String!
   "Which system the data came from: `graphql`, `import:hr.csv`."
   source: String!
+  "Which run of that system, where it tells."
+  run: String
   "The fields that were written, by their names in inputs. Empty where that was not recorded, and for RETIRED."
   fields: [String!]!
   "The record as the change left it; its relations lead to other records as they are when the change is sent. Null for RETIRED."

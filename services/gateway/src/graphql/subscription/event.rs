@@ -1,6 +1,6 @@
 //! One change as its subscribers see it.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use spil_graph::{Budget, Graph};
 use spil_proto::model::field;
@@ -44,7 +44,7 @@ pub(super) fn say(
     let mut left = cost;
     let mut shown = None;
     if filter.is_some() || (is_asked && event.action != Action::Retired) {
-        let graph = showing(&published.graph, event);
+        let graph = showing(&published.graph, said.revision, event);
         if let Some(row) = graph.table(event.kind).row_of(event.id) {
             if let Some(filter) = filter {
                 let mut budget = Budget::new(left);
@@ -72,7 +72,7 @@ pub(super) fn say(
 }
 
 /// The graph with the record as the change left it, or, if it was retired, as it was then.
-fn showing<'a>(graph: &'a Graph, event: &Event) -> Cow<'a, Graph> {
+fn showing<'a>(graph: &'a Graph, revision: &Logged, event: &Event) -> Cow<'a, Graph> {
     let table = graph.table(event.kind);
     let version = table.row_of(event.id).and_then(|row| table.int(row, field::VERSION));
     if version.is_some_and(|version| u64::try_from(version) == Ok(event.version)) {
@@ -84,7 +84,7 @@ fn showing<'a>(graph: &'a Graph, event: &Event) -> Cow<'a, Graph> {
     }
     let mut copy = graph.clone();
     // If it can not be applied, it is not there.
-    let _ = copy.apply(&record);
+    let _ = copy.apply_change(&record, &event.told, &Arc::new(revision.origin()));
     Cow::Owned(copy)
 }
 
@@ -102,6 +102,8 @@ impl Writer<'_> {
                 ChangeField::At => scalar::write_date_time(revision.at, this.out_mut()),
                 ChangeField::Actor => this.text(&revision.actor)?,
                 ChangeField::Source => this.text(&revision.source)?,
+                ChangeField::Run if revision.run.is_empty() => this.raw("null"),
+                ChangeField::Run => this.text(&revision.run)?,
                 ChangeField::Fields => {
                     let names: Vec<_> =
                         event.fields.iter().filter_map(|field| Some(event.kind.info().field(*field)?.name)).collect();

@@ -30,8 +30,7 @@ pub(super) fn write(engine: &Engine, owner: Owner, records: Vec<Record>) -> Revi
         actor: "anna".to_owned(),
         source: "test".to_owned(),
         run: "7".to_owned(),
-        changes: records.iter().map(|record| Change { record: Some(record.clone()), ..Default::default() }).collect(),
-        ..Default::default()
+        changes: records.iter().map(|record| Change { record: Some(record.clone()), ..Change::default() }).collect(),
     };
     let logged = Logged::new(owner, &log, revision.clone(), Some(&graph));
     for record in &records {
@@ -92,7 +91,7 @@ pub(super) fn assert_quiet(responses: &mut Responses) {
 pub(super) const CHANGES: &str =
     "subscription ($after: String, $kinds: [RecordKind!], $ids: [ID!], $filter: ChangeFilter) {
     changes(after: $after, kinds: $kinds, ids: $ids, filter: $filter) {
-        cursor kind id action version actor source fields at record { name ... on Capability { parent { name } } }
+        cursor kind id action version actor source run fields at record { name ... on Capability { parent { name } } }
     }
 }";
 
@@ -111,7 +110,7 @@ async fn each_change_is_told_once_with_what_it_did() {
     assert_eq!(change["id"], global_id::encode(Kind::Capability, id(6)));
     assert_eq!(change["fields"], json!(["key", "name", "parentId"]));
     assert_eq!(change["record"], json!({"name": "Fraud", "parent": {"name": "Customer service"}}));
-    assert_eq!((&change["actor"], &change["source"]), (&json!("anna"), &json!("test")));
+    assert_eq!((&change["actor"], &change["source"], &change["run"]), (&json!("anna"), &json!("test"), &json!("7")));
     assert_eq!(change["at"], "2023-11-14T22:13:20Z");
     let second = next(&mut all).await["data"]["changes"].take();
     assert_eq!((&second["action"], &second["version"]), (&json!("UPDATED"), &json!(2)));
