@@ -9,3 +9,4 @@ pub mod http;
 mod journal;
 pub mod live;
 pub mod schema_check;
+mod search;

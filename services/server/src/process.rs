@@ -231,6 +231,7 @@ impl Process {
         let live = Arc::new(Live::empty());
         let followers = Followers::start(Arc::clone(&live), clients.clone(), Arc::new(FeedSigner(self.signer.clone())));
         let engine = Engine::new(schema, Arc::clone(&live), clients, Limits::default());
+        engine.prepare_search();
         let address = config.listen;
         let failed = |source| StartError::Listen { address, flag: "--listen", source };
         let listener = TcpListener::bind(address).map_err(failed)?;

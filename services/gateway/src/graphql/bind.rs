@@ -5,6 +5,7 @@ mod entity;
 mod filter;
 mod input;
 mod reach;
+mod search;
 
 use apollo_compiler::{
     Name,
@@ -23,9 +24,11 @@ use super::{
     plan::{Named, Plan, Purpose, Slot, Verb},
     schema,
 };
+use crate::search::Question;
 pub(super) use changes::Wanted;
 pub(super) use input::Write;
 pub(super) use reach::{Reach, ReachPosition};
+pub(super) use search::encode_hit;
 
 /// The arguments of a field, read.
 pub(super) enum Bound {
@@ -40,6 +43,7 @@ pub(super) enum Bound {
     /// The number of a field; none where another kind than the one it is for has it.
     Provenance(Option<usize>),
     Reach(Box<Reach>),
+    Search(Box<Question>),
     Mutation(Box<Write>),
     Changes(Box<Wanted>),
 }
@@ -148,6 +152,7 @@ impl Arguments<'_> {
             Purpose::LocalName => Ok(Bound::LocalName(self.text("language").map(str::to_owned))),
             Purpose::Provenance(named) => self.field(named).map(Bound::Provenance),
             Purpose::Reach => self.reach().map(|reach| Bound::Reach(Box::new(reach))),
+            Purpose::Search => self.search().map(|question| Bound::Search(Box::new(question))),
             Purpose::Mutation(kind, verb) => self.mutation(kind, verb).map(|write| Bound::Mutation(Box::new(write))),
             Purpose::Changes => changes::read(&self.values).map(|wanted| Bound::Changes(Box::new(wanted))),
         };

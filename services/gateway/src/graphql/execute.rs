@@ -6,8 +6,11 @@ mod list;
 mod provenance;
 mod reach;
 mod record;
+mod search;
 mod snapshot;
 mod text;
+
+use std::sync::Arc;
 
 use apollo_compiler::response::JsonMap;
 use spil_graph::{Budget, Exhausted, Graph};
@@ -20,7 +23,7 @@ use super::{
     plan::{Item, NodeItems, Place, QueryField, RecordField, What},
     schema::SpilSchema,
 };
-use crate::live::Published;
+use crate::{live::Published, search::Indexed};
 pub(super) use text::string;
 
 /// The most bytes of an answer.
@@ -35,6 +38,8 @@ pub(super) struct Writer<'a> {
     pub(super) out: Vec<u8>,
     /// A record that is shown though it is retired, and since when it is.
     pub(super) retired: Option<(Place, i64)>,
+    /// The index, where something is searched.
+    indexed: Option<Arc<Indexed>>,
 }
 
 /// Why an answer was not written to its end.
@@ -72,7 +77,21 @@ impl<'a> Writer<'a> {
 
     /// A writer over another graph than the published one.
     pub(super) fn over(graph: &'a Graph, published: &'a Published, bound: &'a [Bound], cost: u64) -> Self {
-        Self { graph, published, bound, budget: Budget::new(cost), out: Vec::with_capacity(4096), retired: None }
+        Self {
+            graph,
+            published,
+            bound,
+            budget: Budget::new(cost),
+            out: Vec::with_capacity(4096),
+            retired: None,
+            indexed: None,
+        }
+    }
+
+    /// The same with an index to search.
+    pub(super) fn searching(mut self, indexed: Option<Arc<Indexed>>) -> Self {
+        self.indexed = indexed;
+        self
     }
 
     /// What was written so far, to be gone on with.
@@ -122,6 +141,7 @@ impl<'a> Writer<'a> {
                 QueryField::Get { slot, kind, items } => this.get(*slot, *kind, items)?,
                 QueryField::List(list) => this.list(list, None)?,
                 QueryField::Reach(field) => this.reach(field)?,
+                QueryField::Search(field) => this.search(field)?,
                 QueryField::Service(items) => this.service(items)?,
                 QueryField::Snapshot(items) => this.snapshot(items)?,
             }

@@ -52,6 +52,10 @@ pub const MAX_REACH_FROM: usize = 100;
 pub const MAX_REACH_DEPTH: u32 = 20;
 /// The relations that a traversal follows in a row where the document does not say.
 pub const DEFAULT_REACH_DEPTH: u32 = 6;
+/// The most records of a page of a search.
+pub const MAX_SEARCH_PAGE: usize = 100;
+/// The records of a page of a search where the document does not say.
+pub const DEFAULT_SEARCH_PAGE: usize = 20;
 /// The records of a page where the document does not say.
 pub const DEFAULT_PAGE: usize = 100;
 /// The facets of a list where the document does not say.

@@ -18,7 +18,7 @@ mod subscription;
 use std::{
     num::NonZeroUsize,
     pin::Pin,
-    sync::{Arc, atomic::Ordering},
+    sync::{Arc, OnceLock, atomic::Ordering},
     thread,
     time::Duration,
 };
@@ -44,7 +44,10 @@ use self::{
     schema::SpilSchema,
     subscription::Subscriptions,
 };
-use crate::live::{self, Live, Published};
+use crate::{
+    live::{self, Live, Published},
+    search::{Indexed, Search},
+};
 
 /// How many documents are kept ready.
 const DOCUMENTS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1023);
@@ -127,6 +130,8 @@ pub struct Engine {
     /// How many costly queries run at once.
     heavy: Arc<Semaphore>,
     subscriptions: Subscriptions,
+    /// The index for searches, made when it is first needed.
+    search: OnceLock<Arc<Search>>,
 }
 
 impl Engine {
@@ -135,7 +140,17 @@ impl Engine {
         let documents = Documents::new(schema, limits.clone(), DOCUMENTS);
         let heavy = Arc::new(Semaphore::new(thread::available_parallelism().map_or(2, NonZeroUsize::get)));
         let subscriptions = Subscriptions::new(&limits);
-        Self { schema, documents, live, clients, limits, heavy, subscriptions }
+        let search = OnceLock::new();
+        Self { schema, documents, live, clients, limits, heavy, subscriptions, search }
+    }
+
+    /// Starts to build the index for searches, which else is built when somebody searches. Needs a runtime.
+    pub fn prepare_search(&self) {
+        self.search();
+    }
+
+    fn search(&self) -> &Arc<Search> {
+        self.search.get_or_init(|| Arc::new(Search::start(Arc::clone(&self.live))))
     }
 
     /// The graph that is live.
@@ -207,7 +222,11 @@ impl Engine {
         let published = self.fresh(wanted.as_deref()).await.map_err(one)?;
         match &plan.root {
             Root::Query(_) => {
-                let run = QueryRun { schema: self.schema, prepared, variables, published, plan, bound };
+                let indexed = match plan.searches() {
+                    true => Some(indexed(self.search(), &published).await.map_err(one)?),
+                    false => None,
+                };
+                let run = QueryRun { schema: self.schema, prepared, variables, published, plan, bound, indexed };
                 self.query(run, request.operation_name).await
             }
             Root::Mutation(items) => Ok(self.mutate(caller, token, items, &bound, published).await),
@@ -372,13 +391,14 @@ struct QueryRun {
     published: Arc<Published>,
     plan: Arc<Plan>,
     bound: Vec<Bound>,
+    indexed: Option<Arc<Indexed>>,
 }
 
 impl QueryRun {
     /// Writes the answer, and says how much more work it might have been.
     fn answer(&self, introspected: Option<&JsonMap>, cost: u64) -> Result<(Vec<u8>, u64), Halt> {
         let Root::Query(items) = &self.plan.root else { return Err(Halt::Mismatch) };
-        let mut writer = Writer::new(&self.published, &self.bound, cost);
+        let mut writer = Writer::new(&self.published, &self.bound, cost).searching(self.indexed.clone());
         writer.raw("{\"data\":");
         writer.query(items, introspected)?;
         end(writer.out_mut(), &self.published);
@@ -431,6 +451,12 @@ fn authorize(caller: &Caller, plan: &Plan) -> Result<(), GraphqlError> {
         .iter()
         .try_for_each(|permission| caller.require(*permission))
         .map_err(|forbidden| GraphqlError::new(Code::Forbidden, forbidden.to_string()))
+}
+
+/// The index as it shows a state of the graph, or, where that takes too long, as it is.
+async fn indexed(search: &Search, published: &Published) -> Result<Arc<Indexed>, GraphqlError> {
+    let not_ready = || GraphqlError::new(Code::NotReady, "the index for searches is not built yet; try again");
+    search.wait_for(published, FRESHNESS_LIMIT).await.ok_or_else(not_ready)
 }
 
 /// Closes an answer.

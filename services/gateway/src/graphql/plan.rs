@@ -6,6 +6,7 @@
 mod collect;
 mod object;
 mod reach;
+mod search;
 mod subscription;
 
 use std::{
@@ -29,6 +30,7 @@ use super::{
 };
 pub(super) use object::What;
 pub(super) use reach::{ReachEdgeField, ReachField, ReachItem, ReachStepField};
+pub(super) use search::{HighlightField, PartField, SearchEdgeField, SearchField, SearchItem};
 pub(super) use subscription::{ChangeField, Subscribed, SubscriptionField};
 
 /// How to run an operation.
@@ -50,10 +52,25 @@ impl Plan {
         items.iter().filter(|item| matches!(item.what, QueryField::Introspection)).count()
     }
 
-    /// Whether it is known without trying to be much work: the schema is large, and checksums go over every record.
+    /// Whether it searches by words.
+    pub(super) fn searches(&self) -> bool {
+        let items = match &self.root {
+            Root::Query(items) => items,
+            Root::Subscription(item) => match &item.what {
+                SubscriptionField::Answer(Subscribed::Query(items)) => items,
+                _ => return false,
+            },
+            Root::Mutation(_) => return false,
+        };
+        items.iter().any(|item| matches!(item.what, QueryField::Search(_)))
+    }
+
+    /// Whether it is known without trying to be much work: the schema is large, checksums go over every
+    /// record, and what a search costs shows in its index only.
     pub(super) fn is_always_heavy(&self) -> bool {
-        let Root::Query(items) = &self.root else { return false };
-        items.iter().any(|item| matches!(item.what, QueryField::Introspection | QueryField::Snapshot(_)))
+        let Root::Query(items) = &self.root else { return self.searches() };
+        let is_heavy = |field: &QueryField| matches!(field, QueryField::Introspection | QueryField::Snapshot(_));
+        self.searches() || items.iter().any(|item| is_heavy(&item.what))
     }
 }
 
@@ -99,6 +116,7 @@ pub(super) enum Purpose {
     LocalName,
     Provenance(Named),
     Reach,
+    Search,
     Mutation(Kind, Verb),
     Changes,
 }
@@ -147,6 +165,7 @@ pub(super) enum QueryField {
     },
     List(ListField),
     Reach(ReachField),
+    Search(SearchField),
     Snapshot(Vec<Item<What>>),
 }
 

@@ -4,6 +4,7 @@ mod federation;
 mod inputs;
 mod objects;
 mod reach;
+mod search;
 mod subscription;
 mod text;
 
@@ -155,6 +156,7 @@ fn sdl(reader: Reader) -> String {
     }
     kinds(&mut out);
     reach::types(&mut out);
+    out.push_str(search::TYPES);
     query(&mut out, reader);
     mutation(&mut out);
     subscription::write(&mut out, reader);
@@ -211,6 +213,7 @@ fn query(out: &mut String, reader: Reader) {
          \"How the graph that answers is doing. Needs the permission `admin`.\"\n  snapshot: Snapshot!\n",
     );
     reach::query(out);
+    search::query(out);
     if reader == Reader::Client {
         out.push_str(federation::QUERY);
     }

@@ -123,7 +123,8 @@ impl Engine {
                     asked.part(value.to_string().as_bytes());
                 }
                 let answers = self.subscriptions.answers.get_or_make(asked.key(), || {
-                    let question = Question { plan: Arc::clone(&plan), bound, cost: self.limits.cost };
+                    let search = plan.searches().then(|| Arc::clone(self.search()));
+                    let question = Question { plan: Arc::clone(&plan), bound, cost: self.limits.cost, search };
                     Answers::keep(question, Arc::clone(&self.live), Arc::clone(&self.heavy))
                 });
                 let ends_with_null = matches!(subscribed, Subscribed::Record { .. });

@@ -37,6 +37,16 @@ impl Block {
         self.columns.get(number)?.as_deref()
     }
 
+    /// Whether a state of the block shares its rows and some columns with another, so that nothing can differ in these.
+    pub(crate) fn is_same(&self, other: &Block, columns: &[usize]) -> bool {
+        let shared = |number: &usize| match (self.columns.get(*number), other.columns.get(*number)) {
+            (Some(Some(mine)), Some(Some(others))) => Arc::ptr_eq(mine, others),
+            (None | Some(None), None | Some(None)) => true,
+            _ => false,
+        };
+        self.live == other.live && Arc::ptr_eq(&self.ids, &other.ids) && columns.iter().all(shared)
+    }
+
     /// The column, to be changed, made if there is none.
     fn column_mut(&mut self, number: usize, make: impl FnOnce() -> Option<Column>) -> Option<&mut Column> {
         let column = self.columns.get_mut(number)?;

@@ -31,6 +31,11 @@ impl<T: Clone> Chunks<T> {
         &self.root[at / GROUP][at % GROUP]
     }
 
+    /// The item at a place as it is shared with clones; none beyond the end.
+    pub(crate) fn share(&self, at: usize) -> Option<&Arc<T>> {
+        self.root.get(at / GROUP)?.get(at % GROUP)
+    }
+
     pub(crate) fn get_mut(&mut self, at: usize) -> &mut T {
         let group = &mut Arc::make_mut(&mut self.root)[at / GROUP];
         Arc::make_mut(&mut Arc::make_mut(group)[at % GROUP])

@@ -20,6 +20,7 @@
 mod bits;
 mod block;
 mod budget;
+mod changes;
 mod chunks;
 mod column;
 mod facet;

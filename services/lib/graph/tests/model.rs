@@ -319,6 +319,25 @@ proptest! {
     }
 
     #[test]
+    fn what_changed_between_two_states_is_told(events in events(120), pick in any::<[prop::sample::Index; 2]>()) {
+        let published = play(&events);
+        let [(new, now), (old, before)] = pick.map(|pick| &published[pick.index(published.len())]);
+        let fields = [field::NAME, field::DESCRIPTION, field::TAGS, field::TRANSLATIONS];
+        for kind in KINDS {
+            for fields in [&fields[..], &fields[2..3]] {
+                let mut expected: Vec<Uuid> = now.ids(kind).into_iter().chain(before.ids(kind)).collect();
+                expected.sort();
+                expected.dedup();
+                expected.retain(|id| {
+                    fields.iter().any(|field| now.value(kind, *id, *field) != before.value(kind, *id, *field))
+                });
+                prop_assert_eq!(new.changed_since(old, kind, fields), expected);
+                prop_assert!(new.changed_since(new, kind, fields).is_empty());
+            }
+        }
+    }
+
+    #[test]
     fn every_query_is_answered_as_by_looking_at_everything(
         events in events(60),
         queries in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 1..24),

@@ -58,6 +58,7 @@ impl<'d> Compiler<'d> {
                     QueryField::Entities { slot: this.slot(group, Purpose::Entities), by_kind: this.node(group)? }
                 }
                 "_service" => QueryField::Service(this.plain(group, "_Service")?),
+                "search" => QueryField::Search(this.search(group)?),
                 "snapshot" => QueryField::Snapshot(this.plain(group, "Snapshot")?),
                 _ => match Kind::ALL.iter().copied().find(|kind| kind.info().plural == name) {
                     Some(kind) => QueryField::List(this.list(group, kind, Vec::new())?),

@@ -23,9 +23,11 @@ use crate::{
         end,
         error::{Code, GraphqlError},
         execute::{Halt, Writer},
+        indexed,
         plan::{Plan, Root, Subscribed, SubscriptionField},
     },
     live::{Live, Published},
+    search::{Indexed, Search},
 };
 
 /// The least time between two computations of an answer: what changes meanwhile is answered together.
@@ -36,6 +38,8 @@ pub(super) struct Question {
     pub(super) plan: Arc<Plan>,
     pub(super) bound: Vec<Bound>,
     pub(super) cost: u64,
+    /// The index, if something is searched.
+    pub(super) search: Option<Arc<Search>>,
 }
 
 impl Question {
@@ -49,9 +53,9 @@ impl Question {
         }
     }
 
-    fn answer(&self, published: &Published, cost: u64) -> Result<Answer, Halt> {
+    fn answer(&self, published: &Published, indexed: Option<Arc<Indexed>>, cost: u64) -> Result<Answer, Halt> {
         let (key, subscribed) = self.asked().ok_or(Halt::Mismatch)?;
-        let mut writer = Writer::new(published, &self.bound, cost);
+        let mut writer = Writer::new(published, &self.bound, cost).searching(indexed);
         writer.raw("{\"data\":{");
         writer.raw(key);
         let start = writer.out_mut().len();
@@ -73,16 +77,20 @@ impl Question {
         published: Arc<Published>,
         turns: &Arc<Semaphore>,
     ) -> Result<Answer, GraphqlError> {
+        let indexed = match &self.search {
+            Some(search) => Some(indexed(search, &published).await?),
+            None => None,
+        };
         if !self.plan.is_heavy.load(Ordering::Relaxed) {
-            match self.answer(&published, self.cost.min(LIGHT_COST)) {
+            match self.answer(&published, indexed.clone(), self.cost.min(LIGHT_COST)) {
                 Err(Halt::TooCostly) if self.cost > LIGHT_COST => self.plan.is_heavy.store(true, Ordering::Relaxed),
                 result => return result.map_err(GraphqlError::from),
             }
         }
         let question = Arc::clone(self);
-        let answer = heavy(Arc::clone(turns), move || question.answer(&published, question.cost)).await??;
+        let answer = heavy(Arc::clone(turns), move || question.answer(&published, indexed, question.cost)).await??;
         if answer.spent < LIGHT_COST {
-            self.plan.is_heavy.store(false, Ordering::Relaxed);
+            self.plan.is_heavy.store(self.plan.is_always_heavy(), Ordering::Relaxed);
         }
         Ok(answer)
     }

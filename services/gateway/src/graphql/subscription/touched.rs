@@ -57,8 +57,8 @@ impl Finder<'_> {
             }
             QueryField::Get { kind, items, .. } => self.record(*kind, items),
             QueryField::List(list) => self.list(list),
-            // A traversal leads along whatever relations it likes.
-            QueryField::Reach(_) => self.found.extend(Kind::ALL.iter().copied()),
+            // A traversal leads along whatever relations it likes, and a search finds whatever kind.
+            QueryField::Reach(_) | QueryField::Search(_) => self.found.extend(Kind::ALL.iter().copied()),
         }
     }
 

@@ -221,6 +221,18 @@ async fn a_live_query_is_sent_again_when_its_answer_differs() {
 }
 
 #[tokio::test]
+async fn a_search_can_be_live() {
+    let engine = subject();
+    let query = "subscription { live { search(text: \"paperless\") { nodes { name } } } }";
+    let mut live = subscribe(&engine, query, json!({})).await;
+    let names = |json: Json| json["data"]["live"]["search"]["nodes"].clone();
+    assert_eq!(names(next(&mut live).await), json!([{"name": "Paperless"}]));
+    write(&engine, Owner::Capability, vec![capability(4, "Paperless billing", 2)]);
+    assert_eq!(names(next(&mut live).await), json!([{"name": "Paperless"}, {"name": "Paperless billing"}]));
+    assert_quiet(&mut live);
+}
+
+#[tokio::test]
 async fn a_record_is_followed_until_it_is_gone() {
     let engine = subject();
     let query = "subscription ($id: ID!) { capability(id: $id) { name parent { name } } }";

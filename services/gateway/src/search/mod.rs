@@ -1,0 +1,242 @@
+//! Finds records by words: an index in memory that follows the graph.
+//!
+//! A task takes each new state of the graph, asks it which texts differ from those in the index
+//! ([`changed_since`](spil_graph::Graph::changed_since)), and writes these. Nothing has to be told what changed, so nothing can be missed, also
+//! when an owner is read anew. Hits are read again from the graph that answers the request: one that is not there, or has the
+//! words no longer, is left out, and the pieces of text that are shown are those of that graph.
+
+mod ask;
+mod highlight;
+mod index;
+mod language;
+mod words;
+
+use std::{sync::Arc, time::Duration};
+
+use arc_swap::ArcSwapOption;
+use spil_graph::{Budget, Exhausted};
+use spil_proto::model::{Kind, Owner};
+use tantivy::{Score, Searcher, TantivyError};
+use tokio::{
+    sync::watch,
+    task::{AbortHandle, spawn_blocking},
+};
+use uuid::Uuid;
+
+use crate::live::{Live, Published};
+use ask::Demand;
+use index::{Fields, Indexer};
+use language::Analysis;
+use words::Sought;
+
+pub(crate) use ask::MAX_HITS;
+pub(crate) use highlight::Highlight;
+pub(crate) use language::SearchLanguage;
+
+/// The least time between two writes of the index; changes are gathered meanwhile.
+const PAUSE: Duration = Duration::from_millis(50);
+/// How long to wait before an index that failed is made anew.
+const PAUSE_AFTER_FAULT: Duration = Duration::from_secs(5);
+/// How long to wait for a change at a time.
+const WATCH: Duration = Duration::from_secs(3600);
+/// What a search costs beside the words it compares, and each word of it more. That is about how long it takes, measured in the work
+/// of plain queries.
+const COST: u64 = 5_000;
+
+/// An index that follows a graph, until this is dropped.
+pub(crate) struct Search {
+    shared: Arc<Shared>,
+    task: AbortHandle,
+}
+
+#[derive(Default)]
+struct Shared {
+    indexed: ArcSwapOption<Indexed>,
+    changed: watch::Sender<()>,
+}
+
+/// A state of the index.
+pub(crate) struct Indexed {
+    searcher: Searcher,
+    fields: Fields,
+    /// The state of the graph that it shows.
+    published: Arc<Published>,
+}
+
+/// A record that was found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Hit {
+    pub(crate) kind: Kind,
+    pub(crate) id: Uuid,
+    pub(crate) score: Score,
+}
+
+/// What to look for.
+#[derive(Clone, Debug)]
+pub(crate) struct Question {
+    pub(crate) text: String,
+    /// Only records of these kinds.
+    pub(crate) kinds: Option<Vec<Kind>>,
+    pub(crate) language: Option<SearchLanguage>,
+    /// How many records to show.
+    pub(crate) first: usize,
+    /// Only those after this one.
+    pub(crate) after: Option<Hit>,
+}
+
+/// A page of what was found.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) hits: Vec<(Hit, Vec<Highlight>)>,
+    /// How many records fit, as the index has it.
+    pub(crate) total: usize,
+    pub(crate) has_next: bool,
+    pub(crate) has_previous: bool,
+}
+
+/// Why nothing was found.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SearchError {
+    /// It costs more than one request may.
+    #[error(transparent)]
+    Exhausted(#[from] Exhausted),
+    /// The index can not be read: a fault of ours.
+    #[error("the index can not be read")]
+    Index(#[from] TantivyError),
+}
+
+impl Search {
+    /// Starts to follow a graph.
+    pub(crate) fn start(live: Arc<Live>) -> Search {
+        let shared = Arc::new(Shared::default());
+        let task = tokio::spawn(follow(live, Arc::clone(&shared))).abort_handle();
+        Search { shared, task }
+    }
+
+    /// The index as it is; none while it was never written.
+    pub(crate) fn indexed(&self) -> Option<Arc<Indexed>> {
+        self.shared.indexed.load_full()
+    }
+
+    /// Waits until the index shows what a state of the graph shows, but not longer than a limit, and gives it as it is then.
+    pub(crate) async fn wait_for(&self, published: &Published, limit: Duration) -> Option<Arc<Indexed>> {
+        let mut changed = self.shared.changed.subscribe();
+        let wait = async {
+            loop {
+                changed.mark_unchanged();
+                if self.indexed().is_some_and(|indexed| indexed.covers(published)) {
+                    return;
+                }
+                if changed.changed().await.is_err() {
+                    return;
+                }
+            }
+        };
+        // Late or not, the answer is what there is.
+        let _ = tokio::time::timeout(limit, wait).await;
+        self.indexed()
+    }
+}
+
+impl Drop for Search {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Brings the index to each new state of the graph.
+async fn follow(live: Arc<Live>, shared: Arc<Shared>) {
+    let mut indexer: Option<Indexer> = None;
+    loop {
+        let stands = |published: &Published| Owner::ALL.map(|owner| published.owner(owner).cursor.clone());
+        let shown = shared.indexed.load_full().map(|indexed| stands(&indexed.published));
+        let is_news = |published: &Published| {
+            published.is_complete() && (indexer.is_none() || shown.as_ref() != Some(&stands(published)))
+        };
+        let Some(published) = live.wait_for(WATCH, is_news).await else { continue };
+        let own = indexer.take();
+        let written = spawn_blocking(move || {
+            let mut indexer = match own {
+                Some(indexer) => indexer,
+                None => Indexer::new()?,
+            };
+            let indexed = indexer.advance(published)?;
+            Ok::<_, TantivyError>((indexer, indexed))
+        })
+        .await;
+        match written {
+            Ok(Ok((own, indexed))) => {
+                indexer = Some(own);
+                shared.indexed.store(Some(Arc::new(indexed)));
+                shared.changed.send_replace(());
+                tokio::time::sleep(PAUSE).await;
+            }
+            Ok(Err(error)) => {
+                tracing::error!(%error, "the search index could not be written; it is made anew");
+                tokio::time::sleep(PAUSE_AFTER_FAULT).await;
+            }
+            Err(error) => {
+                tracing::error!(%error, "the search index could not be written; it is made anew");
+                tokio::time::sleep(PAUSE_AFTER_FAULT).await;
+            }
+        }
+    }
+}
+
+impl Indexed {
+    /// Whether the index shows what a state of the graph shows, or something newer.
+    pub(crate) fn covers(&self, published: &Published) -> bool {
+        Owner::ALL.into_iter().all(|owner| {
+            published.owner(owner).cursor.as_ref().is_none_or(|cursor| self.published.covers(owner, cursor))
+        })
+    }
+
+    /// A page of the records that fit a question, the best first: those that have all words, or, where none has, those that have some.
+    /// At most [`MAX_HITS`] can be paged through.
+    ///
+    /// # Errors
+    /// If it costs more than the budget allows, or the index can not be read.
+    pub(crate) fn find(
+        &self,
+        published: &Published,
+        question: &Question,
+        budget: &mut Budget,
+    ) -> Result<Found, SearchError> {
+        let mut analysis = Analysis::new();
+        let sought = Sought::new(&question.text, question.language, &mut analysis);
+        budget.spend(COST * (1 + sought.words.len() as u64))?;
+        let kinds = question.kinds.as_deref();
+        let mut demand = Demand::All;
+        let (mut hits, mut total) = self.hits(&sought, demand, kinds)?;
+        if total == 0 && sought.words.len() > 1 {
+            demand = Demand::Any;
+            (hits, total) = self.hits(&sought, demand, kinds)?;
+        }
+        let start = question.after.map_or(0, |after| after_place(&hits, &after));
+        let mut reader = highlight::Reader::new(&published.graph, &sought);
+        let mut page = Vec::new();
+        let mut has_next = false;
+        for hit in &hits[start..] {
+            let Some(row) = published.graph.table(hit.kind).row_of(hit.id) else { continue };
+            budget.spend(10)?;
+            let Some(highlights) = reader.read(hit.kind, row, demand, budget)? else { continue };
+            if page.len() == question.first {
+                has_next = true;
+                break;
+            }
+            page.push((*hit, highlights));
+        }
+        Ok(Found { hits: page, total, has_next, has_previous: start > 0 })
+    }
+}
+
+/// Where to go on after a hit: after its place if it is still there, else after all that fit better.
+fn after_place(hits: &[Hit], after: &Hit) -> usize {
+    match hits.iter().position(|hit| hit.kind == after.kind && hit.id == after.id) {
+        Some(place) => place + 1,
+        None => hits.partition_point(|hit| hit.score >= after.score),
+    }
+}
+
+#[cfg(test)]
+mod tests;
