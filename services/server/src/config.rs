@@ -2,6 +2,7 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    ops::RangeInclusive,
     path::{Path, PathBuf},
 };
 
@@ -10,7 +11,13 @@ use figment::{
     providers::{Env, Format, Serialized, Toml},
 };
 use serde::{Deserialize, Serialize};
+use spil_gateway::http::{Origins, OriginsError};
 use spil_proto::model::Owner;
+
+/// How many bytes of a body may be allowed.
+const BODY_LIMIT: RangeInclusive<usize> = 1 << 10..=16 << 20;
+/// How many requests of a batch may be allowed.
+const BATCH_LIMIT: RangeInclusive<usize> = 1..=1000;
 
 /// The settings of a process. In a file (TOML) by these names; in the environment as `SPIL_LISTEN` and so on, with two underscores
 /// before a name within a section: `SPIL_OWNERS__WORKFORCE`.
@@ -39,6 +46,14 @@ pub struct Config {
     pub http_workers: Option<usize>,
     /// How many seconds requests that are under way may take when the process is asked to stop.
     pub drain_seconds: u64,
+    /// The most bytes of the body of an HTTP request: 1024 to 16777216.
+    pub body_limit: usize,
+    /// The most requests of a batch, a JSON list of GraphQL requests: 1 to 1000.
+    pub batch_limit: usize,
+    /// The origins whose web pages may ask, besides the gateway's own: `https://app.example.org`, or `*` alone for any; in the
+    /// environment separated by commas.
+    #[serde(deserialize_with = "texts")]
+    pub origins: Vec<String>,
 }
 
 /// What a process does.
@@ -110,6 +125,22 @@ fn roles<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Role>,
     }
 }
 
+/// Reads texts from a list, or from one text with commas.
+fn texts<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Given {
+        List(Vec<String>),
+        Text(String),
+    }
+    Ok(match Given::deserialize(deserializer)? {
+        Given::List(texts) => texts,
+        Given::Text(text) => {
+            text.split(',').map(str::trim).filter(|text| !text.is_empty()).map(ToOwned::to_owned).collect()
+        }
+    })
+}
+
 impl Default for Config {
     fn default() -> Self {
         let local = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
@@ -124,6 +155,9 @@ impl Default for Config {
             key: None,
             http_workers: None,
             drain_seconds: 10,
+            body_limit: 1 << 20,
+            batch_limit: 20,
+            origins: Vec::new(),
         }
     }
 }
@@ -189,6 +223,17 @@ pub enum ConfigError {
     /// No thread is left to answer.
     #[error("`http_workers` is at least 1")]
     HttpWorkers,
+    /// A number is out of its range.
+    #[error("`{name}` is {} to {}", range.start(), range.end())]
+    Range {
+        /// The setting.
+        name: &'static str,
+        /// What it may be.
+        range: RangeInclusive<usize>,
+    },
+    /// The origins can not be used.
+    #[error("`origins` can not be used: {0}")]
+    Origins(OriginsError),
     /// The address of an owner is no URL.
     #[error("`owners.{0}` is a URL like `http://host:7601`")]
     OwnerAddress(&'static str),
@@ -237,6 +282,14 @@ impl Config {
         if self.http_workers == Some(0) {
             return Err(ConfigError::HttpWorkers);
         }
+        for (name, value, range) in
+            [("body_limit", self.body_limit, BODY_LIMIT), ("batch_limit", self.batch_limit, BATCH_LIMIT)]
+        {
+            if !range.contains(&value) {
+                return Err(ConfigError::Range { name, range });
+            }
+        }
+        self.origins()?;
         let is_url = |address: &str| address.starts_with("http://");
         if let Some(owner) =
             Owner::ALL.into_iter().find(|owner| self.owners.of(*owner).is_some_and(|address| !is_url(address)))
@@ -250,6 +303,14 @@ impl Config {
             return Err(ConfigError::OwnerNowhere(owner.name()));
         }
         Ok(())
+    }
+
+    /// The origins whose web pages may ask.
+    ///
+    /// # Errors
+    /// If one is no origin.
+    pub fn origins(&self) -> Result<Origins, ConfigError> {
+        Origins::new(&self.origins).map_err(ConfigError::Origins)
     }
 
     /// Whether an owner runs in this process.
@@ -345,6 +406,14 @@ mod tests {
             jail.set_env("SPIL_HTTP_WORKERS", "0");
             assert!(matches!(Config::load(&Flags::default()), Err(ConfigError::HttpWorkers)));
             jail.set_env("SPIL_HTTP_WORKERS", "2");
+            jail.set_env("SPIL_BATCH_LIMIT", "0");
+            let error = Config::load(&Flags::default()).expect_err("no batch at all").to_string();
+            assert_eq!(error, "`batch_limit` is 1 to 1000");
+            jail.set_env("SPIL_BATCH_LIMIT", "1");
+            jail.set_env("SPIL_ORIGINS", "https://a.example, b.example");
+            let error = Config::load(&Flags::default()).expect_err("no origin").to_string();
+            assert!(error.contains("`b.example`"), "{error}");
+            jail.set_env("SPIL_ORIGINS", "https://a.example, https://b.example");
             jail.set_env("SPIL_OWNERS__INITIATIVE", "owners:7601");
             assert!(matches!(Config::load(&Flags::default()), Err(ConfigError::OwnerAddress("initiative"))));
             jail.set_env("SPIL_OWNERS__INITIATIVE", "http://owners:7601");

@@ -14,7 +14,7 @@ use spil_changefeed::{OwnerService, Store, StoreConfig, StoreError, WallClock};
 use spil_gateway::{
     follow::{FeedToken, FeedTokenError, Followers},
     graphql::{Engine, limits::Limits, schema::SpilSchema},
-    http::{HttpConfig, HttpServer},
+    http::{HttpConfig, HttpLimits, HttpServer},
     live::Live,
 };
 use spil_proto::{model::Owner, owner::OwnerClient};
@@ -27,7 +27,7 @@ use tonic::{
 };
 
 use crate::{
-    config::{Config, Role},
+    config::{Config, ConfigError, Role},
     in_process,
 };
 
@@ -108,6 +108,9 @@ pub enum StartError {
         /// Why.
         source: io::Error,
     },
+    /// The settings do not make sense.
+    #[error("the settings can not be used")]
+    Config(#[from] ConfigError),
     /// The model makes no schema: a fault of ours.
     #[error("there is no schema")]
     Schema(#[source] &'static spil_gateway::graphql::schema::SchemaError),
@@ -237,7 +240,12 @@ impl Process {
         let listener = TcpListener::bind(address).map_err(failed)?;
         self.http = Some(listener.local_addr().map_err(failed)?);
         let workers = config.http_workers.or_else(|| thread::available_parallelism().ok().map(Into::into)).unwrap_or(2);
-        let http_config = HttpConfig { workers, drain: Duration::from_secs(config.drain_seconds) };
+        let http_config = HttpConfig {
+            workers,
+            limits: HttpLimits { body_bytes: config.body_limit, batch: config.batch_limit },
+            origins: config.origins()?,
+            drain: Duration::from_secs(config.drain_seconds),
+        };
         let server = HttpServer::start(listener, engine, self.verifier(), schema, http_config).map_err(failed)?;
         self.live = Some(live);
         self.gateway = Some(Gateway { server, _followers: followers });

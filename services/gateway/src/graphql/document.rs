@@ -15,6 +15,7 @@ use std::sync::Mutex;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::{
+    Request,
     error::{Code, GraphqlError},
     limits::{self, Limits},
     plan::{self, Plan},
@@ -70,6 +71,17 @@ impl Documents {
             prepared: Mutex::new(LruCache::new(capacity)),
             plans: Mutex::new(LruCache::new(capacity.saturating_mul(NonZeroUsize::MIN.saturating_add(1)))),
         }
+    }
+
+    /// The valid document that a request speaks of.
+    ///
+    /// # Errors
+    /// As [`Documents::prepare`], and if the request names no document.
+    pub(super) fn find(&self, request: &Request) -> Result<(u128, Arc<Prepared>), Vec<GraphqlError>> {
+        let Some(text) = &request.query else {
+            return Err(vec![GraphqlError::new(Code::BadRequest, "the request has no `query`")]);
+        };
+        self.prepare(text)
     }
 
     /// The valid document of a text.

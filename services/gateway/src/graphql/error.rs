@@ -7,6 +7,10 @@ use serde_json::{Map, Value, json};
 pub enum Code {
     /// The request is not the JSON object that GraphQL over HTTP asks for.
     BadRequest,
+    /// The body of the request has too many bytes, or a batch too many requests.
+    RequestTooLarge,
+    /// A mutation was sent by GET.
+    MethodNotAllowed,
     /// The document is no GraphQL.
     ParseFailed,
     /// The document does not fit the schema, or names no operation to run.
@@ -43,6 +47,8 @@ impl Code {
     /// Every code.
     pub const ALL: [Code; 16] = [
         Code::BadRequest,
+        Code::RequestTooLarge,
+        Code::MethodNotAllowed,
         Code::ParseFailed,
         Code::ValidationFailed,
         Code::BadInput,
@@ -64,6 +70,8 @@ impl Code {
     pub fn name(self) -> &'static str {
         match self {
             Code::BadRequest => "BAD_REQUEST",
+            Code::RequestTooLarge => "REQUEST_TOO_LARGE",
+            Code::MethodNotAllowed => "METHOD_NOT_ALLOWED",
             Code::ParseFailed => "GRAPHQL_PARSE_FAILED",
             Code::ValidationFailed => "GRAPHQL_VALIDATION_FAILED",
             Code::BadInput => "BAD_USER_INPUT",

@@ -11,6 +11,7 @@ pub mod limits;
 mod mutation;
 mod plan;
 mod relation_step;
+mod request;
 mod scalar;
 pub mod schema;
 mod subscription;
@@ -26,11 +27,11 @@ use std::{
 use apollo_compiler::{introspection, request::coerce_variable_values, response::JsonMap, validation::Valid};
 use bytes::Bytes;
 use futures::Stream;
-use serde::Deserialize;
 use serde_json::json;
 use spil_auth::{Caller, Permission};
 use spil_proto::{changefeed::v1::Cursor, model::Owner, owner::OwnerClient};
 
+pub use request::{PersistedQuery, Request, RequestExtensions};
 pub(crate) use scalar::date_time_text;
 use tokio::sync::Semaphore;
 
@@ -58,30 +59,6 @@ const HEAVY_WAIT: Duration = Duration::from_secs(5);
 /// How long a request waits for the graph to be as fresh as its consistency token.
 const FRESHNESS_LIMIT: Duration = Duration::from_secs(1);
 
-/// A request as GraphQL over HTTP carries it.
-#[derive(Debug, Deserialize)]
-pub struct Request {
-    /// The document.
-    pub query: String,
-    /// The operation of the document to run, where it has several.
-    #[serde(rename = "operationName", default)]
-    pub operation_name: Option<String>,
-    /// The values of its variables.
-    #[serde(default)]
-    pub variables: Option<JsonMap>,
-    /// What else the client has to say.
-    #[serde(default)]
-    pub extensions: Option<RequestExtensions>,
-}
-
-/// What a client may say beside the request.
-#[derive(Debug, Default, Deserialize)]
-pub struct RequestExtensions {
-    /// A consistency token from an earlier answer: this answer is to be at least as fresh.
-    #[serde(default)]
-    pub consistency: Option<String>,
-}
-
 /// The answer to a request.
 #[derive(Debug)]
 pub struct Response {
@@ -105,7 +82,7 @@ pub enum ResponseStatus {
 pub enum Allowed {
     /// Only queries: it came by GET.
     Queries,
-    /// Queries and mutations.
+    /// Queries and mutations. What a request by itself can not carry, a subscription, is refused.
     Everything,
 }
 
@@ -182,7 +159,7 @@ impl Engine {
     /// How to run a request.
     fn planned(&self, request: &Request) -> Result<Planned, Vec<GraphqlError>> {
         let one = |error: GraphqlError| vec![error];
-        let (hash, prepared) = self.documents.prepare(&request.query)?;
+        let (hash, prepared) = self.documents.find(request)?;
         let operation = prepared
             .document
             .operations
@@ -206,10 +183,9 @@ impl Engine {
     ) -> Result<Response, Vec<GraphqlError>> {
         let one = |error: GraphqlError| vec![error];
         let Planned { prepared, variables, plan } = planned;
-        authorize(caller, &plan).map_err(one)?;
         match plan.root {
             Root::Mutation(_) if allowed == Allowed::Queries => {
-                return Err(one(GraphqlError::new(Code::ValidationFailed, "a mutation is sent by POST")));
+                return Err(one(GraphqlError::new(Code::MethodNotAllowed, "a mutation is sent by POST")));
             }
             Root::Subscription(_) => {
                 let message = "a subscription has more than one answer: subscribe over WebSocket (graphql-transport-ws) or by server-sent events (text/event-stream)";
@@ -217,6 +193,7 @@ impl Engine {
             }
             _ => {}
         }
+        authorize(caller, &plan).map_err(one)?;
         let bound = bind::bind(&plan, &variables).map_err(one)?;
         let wanted = request.extensions.and_then(|extensions| extensions.consistency);
         let published = self.fresh(wanted.as_deref()).await.map_err(one)?;

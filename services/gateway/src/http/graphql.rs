@@ -1,91 +1,135 @@
-//! GraphQL over HTTP.
-
-use std::time::Duration;
+//! GraphQL over HTTP, to the letter of the draft of 2025.
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    error::PayloadError,
     http::{StatusCode, header},
     web::{self, Payload},
 };
 use apollo_compiler::response::JsonMap;
-use futures::StreamExt;
 use serde::Deserialize;
 use spil_auth::{AuthError, Caller};
 
-use super::{MAX_BODY_BYTES, State};
+use super::{
+    State,
+    accept::Media,
+    body::{self, Body},
+};
 use crate::graphql::{
     Allowed, Request, RequestExtensions, Response, ResponseStatus,
     error::{Code, GraphqlError},
     refused,
 };
 
-/// The media type of the 2025 draft, in which the status says whether the request was run.
-const RESPONSE_JSON: &str = "application/graphql-response+json";
-/// The older media type, in which a request that is well-formed is answered with 200.
-const JSON: &str = "application/json";
+/// The most bytes of the answers to a batch, beyond which the rest of its requests is not run.
+const MAX_BATCH_ANSWER_BYTES: usize = 64 << 20;
 
-/// How long a client may take to send the body of a request.
-const BODY_LIMIT: Duration = Duration::from_secs(30);
-
-/// Answers a request sent by POST.
+/// Answers a request, or a batch of them, sent by POST.
 pub(super) async fn post(http: HttpRequest, mut payload: Payload, state: web::Data<State>) -> HttpResponse {
-    let Some(media) = accepted(&http) else { return not_acceptable() };
-    let (caller, token) = match caller(&http, &state) {
+    let Some(media) = Media::of(&http) else { return not_acceptable() };
+    let (caller, token) = match authenticate(&http, &state) {
         Ok(caller) => caller,
         Err(error) => return unauthenticated(error, media),
     };
-    if !is_json(&http) {
-        return plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, "a request by POST has the content type application/json");
-    }
-    let read = tokio::time::timeout(BODY_LIMIT, read(&mut payload)).await.unwrap_or(Err(StatusCode::REQUEST_TIMEOUT));
-    let body = match read {
-        Ok(body) => body,
-        Err(status) => return plain(status, "the request is too large, too slow or was cut off"),
-    };
-    match serde_json::from_slice::<Request>(&body) {
-        Ok(request) => {
-            let response = state.engine.execute(&caller, &token, request, Allowed::Everything).await;
-            answer(response, media)
+    match body::read(&http, &mut payload, state.limits.body_bytes, state.limits.batch).await {
+        Ok(Body::One(request)) => {
+            answer(state.engine.execute(&caller, &token, *request, Allowed::Everything).await, media)
         }
-        Err(error) => bad_request(&format!("the body is not a GraphQL request: {error}"), media),
+        Ok(Body::Many(requests)) => batch(&state, &caller, &token, requests, media).await,
+        Err((status, error)) => body_refused(status, error, media),
     }
+}
+
+/// Answers the requests of a batch one after the other, so that each sees what those before it have written.
+async fn batch(state: &State, caller: &Caller, token: &str, requests: Vec<Request>, media: Media) -> HttpResponse {
+    let mut answers = vec![b'['];
+    for request in requests {
+        if answers.len() > 1 {
+            answers.push(b',');
+        }
+        let response = if answers.len() > MAX_BATCH_ANSWER_BYTES {
+            refused(&[GraphqlError::new(
+                Code::TooCostly,
+                "the answers to the batch are too large; send this request by itself",
+            )])
+        } else {
+            state.engine.execute(caller, token, request, Allowed::Everything).await
+        };
+        answers.extend_from_slice(&response.body);
+    }
+    answers.push(b']');
+    json(StatusCode::OK, answers, media)
 }
 
 /// The parameters of a request sent by GET.
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Parameters {
     query: Option<String>,
-    #[serde(rename = "operationName")]
+    document_id: Option<String>,
     operation_name: Option<String>,
     variables: Option<String>,
     extensions: Option<String>,
 }
 
-/// Answers a query sent by GET.
-pub(super) async fn get(http: HttpRequest, state: web::Data<State>) -> HttpResponse {
-    let Some(media) = accepted(&http) else { return not_acceptable() };
-    let (caller, token) = match caller(&http, &state) {
-        Ok(caller) => caller,
-        Err(error) => return unauthenticated(error, media),
-    };
-    let Ok(parameters) = web::Query::<Parameters>::from_query(http.query_string()) else {
-        return bad_request("the parameters can not be read", media);
-    };
-    let Some(query) = parameters.0.query else { return bad_request("the parameter `query` is needed", media) };
-    let Ok(variables) = parse::<JsonMap>(parameters.0.variables.as_deref()) else {
-        return bad_request("the parameter `variables` is no JSON object", media);
-    };
-    let Ok(extensions) = parse::<RequestExtensions>(parameters.0.extensions.as_deref()) else {
-        return bad_request("the parameter `extensions` is no JSON object", media);
-    };
-    let operation_name = parameters.0.operation_name.filter(|name| !name.is_empty());
-    let request = Request { query, operation_name, variables, extensions };
-    answer(state.engine.execute(&caller, &token, request, Allowed::Queries).await, media)
+impl Parameters {
+    /// The request that the parameters carry. An empty parameter is as good as none.
+    fn read(http: &HttpRequest) -> Result<Request, GraphqlError> {
+        let malformed = |message: &str| GraphqlError::new(Code::BadRequest, message);
+        if !decodes_to_utf8(http.query_string()) {
+            return Err(malformed("the parameters are not written in UTF-8"));
+        }
+        let parameters = web::Query::<Self>::from_query(http.query_string())
+            .map_err(|error| malformed(&format!("the parameters can not be read: {error}")))?
+            .into_inner();
+        let given = |text: Option<String>| text.filter(|text| !text.is_empty());
+        Ok(Request {
+            query: given(parameters.query),
+            document_id: given(parameters.document_id),
+            operation_name: given(parameters.operation_name),
+            variables: parse::<JsonMap>(parameters.variables.as_deref())
+                .map_err(|_| malformed("the parameter `variables` is no JSON object"))?,
+            extensions: parse::<RequestExtensions>(parameters.extensions.as_deref())
+                .map_err(|error| malformed(&format!("the parameter `extensions` can not be read: {error}")))?,
+        })
+    }
 }
 
 fn parse<T: for<'de> Deserialize<'de>>(text: Option<&str>) -> Result<Option<T>, serde_json::Error> {
     text.filter(|text| !text.is_empty()).map_or(Ok(None), serde_json::from_str)
+}
+
+/// Whether the bytes that a query string stands for are UTF-8. What reads it would put a mark in place of those that are not.
+fn decodes_to_utf8(query: &str) -> bool {
+    if !query.contains('%') {
+        return true;
+    }
+    let digit = |byte: Option<&u8>| byte.and_then(|byte| char::from(*byte).to_digit(16));
+    let bytes = query.as_bytes();
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        if let (b'%', Some(high), Some(low)) = (byte, digit(bytes.get(at + 1)), digit(bytes.get(at + 2))) {
+            decoded.extend(u8::try_from(high * 16 + low));
+            at += 3;
+        } else {
+            decoded.push(byte);
+            at += 1;
+        }
+    }
+    std::str::from_utf8(&decoded).is_ok()
+}
+
+/// Answers a query sent by GET.
+pub(super) async fn get(http: HttpRequest, state: web::Data<State>) -> HttpResponse {
+    let Some(media) = Media::of(&http) else { return not_acceptable() };
+    let (caller, token) = match authenticate(&http, &state) {
+        Ok(caller) => caller,
+        Err(error) => return unauthenticated(error, media),
+    };
+    match Parameters::read(&http) {
+        Ok(request) => answer(state.engine.execute(&caller, &token, request, Allowed::Queries).await, media),
+        Err(error) => answer(refused(&[error]), media),
+    }
 }
 
 /// Refuses other methods.
@@ -101,7 +145,7 @@ pub(super) async fn schema(state: web::Data<State>) -> HttpResponse {
 }
 
 /// Who calls, by the bearer token, and the token itself.
-fn caller(http: &HttpRequest, state: &State) -> Result<(Caller, String), AuthError> {
+pub(super) fn authenticate(http: &HttpRequest, state: &State) -> Result<(Caller, String), AuthError> {
     let header = http.headers().get(header::AUTHORIZATION).ok_or(AuthError::Missing)?;
     let value = header.to_str().map_err(|_| AuthError::Invalid)?;
     let (scheme, token) = value.split_once(' ').ok_or(AuthError::Missing)?;
@@ -112,76 +156,54 @@ fn caller(http: &HttpRequest, state: &State) -> Result<(Caller, String), AuthErr
     Ok((state.verifier.verify(token)?, token.to_owned()))
 }
 
-/// The media type to answer in; `None` if the client takes neither. The order of the list decides between equals.
-fn accepted(http: &HttpRequest) -> Option<&'static str> {
-    let Some(accept) = http.headers().get(header::ACCEPT) else { return Some(JSON) };
-    let mut best: Option<(&'static str, f32)> = None;
-    for part in accept.to_str().ok()?.split(',') {
-        let mut parameters = part.split(';').map(str::trim);
-        let media = match parameters.next().unwrap_or_default() {
-            range if range.eq_ignore_ascii_case(RESPONSE_JSON) => RESPONSE_JSON,
-            range if range.eq_ignore_ascii_case(JSON) => JSON,
-            "*/*" | "application/*" => JSON,
-            _ => continue,
-        };
-        let quality = parameters
-            .find_map(|parameter| parameter.strip_prefix("q="))
-            .map_or(1.0, |text| text.parse().unwrap_or(0.0));
-        if quality > 0.0 && best.is_none_or(|(_, known)| quality > known) {
-            best = Some((media, quality));
-        }
-    }
-    best.map(|(media, _)| media)
-}
-
-fn is_json(http: &HttpRequest) -> bool {
-    http.headers()
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split(';').next())
-        .is_some_and(|media| media.trim().eq_ignore_ascii_case(JSON))
-}
-
-/// Reads the body, up to its bound.
-async fn read(payload: &mut Payload) -> Result<Vec<u8>, StatusCode> {
-    let mut body = Vec::new();
-    while let Some(piece) = payload.next().await {
-        let piece = piece.map_err(|error| match error {
-            PayloadError::Overflow => StatusCode::PAYLOAD_TOO_LARGE,
-            _ => StatusCode::BAD_REQUEST,
-        })?;
-        if body.len() + piece.len() > MAX_BODY_BYTES {
-            return Err(StatusCode::PAYLOAD_TOO_LARGE);
-        }
-        body.extend_from_slice(&piece);
-    }
-    Ok(body)
-}
-
-fn answer(response: Response, media: &'static str) -> HttpResponse {
+/// An answer with the status that its media type gives it.
+pub(super) fn answer(response: Response, media: Media) -> HttpResponse {
     let status = match response.status {
         ResponseStatus::Executed => StatusCode::OK,
-        ResponseStatus::Refused(code) => match code {
-            Code::Unauthenticated => StatusCode::UNAUTHORIZED,
-            Code::Forbidden => StatusCode::FORBIDDEN,
-            Code::NotReady | Code::Overloaded | Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-            Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-            Code::BadRequest => StatusCode::BAD_REQUEST,
-            // In the older media type a well-formed request is answered with 200 whatever is in it.
-            _ if media == JSON => StatusCode::OK,
-            _ => StatusCode::BAD_REQUEST,
-        },
+        ResponseStatus::Refused(code) => status_of(code, media),
     };
+    let mut answer = json(status, response.body, media);
+    if status == StatusCode::METHOD_NOT_ALLOWED {
+        answer.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static("POST"));
+    }
+    answer
+}
+
+/// The status of a request that was refused before it was run.
+fn status_of(code: Code, media: Media) -> StatusCode {
+    match code {
+        Code::Unauthenticated => StatusCode::UNAUTHORIZED,
+        Code::Forbidden => StatusCode::FORBIDDEN,
+        Code::NotReady | Code::Overloaded | Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        Code::BadRequest => StatusCode::BAD_REQUEST,
+        Code::RequestTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        // In the older media type a well-formed request is answered with 200 whatever is in it.
+        _ if media == Media::Json => StatusCode::OK,
+        _ => StatusCode::BAD_REQUEST,
+    }
+}
+
+fn json(status: StatusCode, body: Vec<u8>, media: Media) -> HttpResponse {
     HttpResponse::build(status)
-        .insert_header((header::CONTENT_TYPE, format!("{media}; charset=utf-8")))
-        .body(response.body)
+        .insert_header((header::CONTENT_TYPE, header::HeaderValue::from_static(media.content_type())))
+        .body(body)
 }
 
-fn bad_request(message: &str, media: &'static str) -> HttpResponse {
-    answer(refused(&[GraphqlError::new(Code::BadRequest, message)]), media)
+/// Says that the body of a request is not taken.
+fn body_refused(status: StatusCode, error: GraphqlError, media: Media) -> HttpResponse {
+    let mut response = json(status, refused(&[error]).body, media);
+    if status == StatusCode::UNSUPPORTED_MEDIA_TYPE {
+        // What a request may be, for a client that would try again (RFC 9110, sections 12.5.1 and 12.5.3).
+        let headers = response.headers_mut();
+        headers.insert(header::ACCEPT, header::HeaderValue::from_static("application/json"));
+        headers.insert(header::ACCEPT_ENCODING, header::HeaderValue::from_static("identity"));
+    }
+    response
 }
 
-fn unauthenticated(error: AuthError, media: &'static str) -> HttpResponse {
+pub(super) fn unauthenticated(error: AuthError, media: Media) -> HttpResponse {
     let mut response = answer(refused(&[GraphqlError::new(Code::Unauthenticated, error.to_string())]), media);
     // RFC 6750: no error code where no token was given at all.
     let challenge = if error == AuthError::Missing { "Bearer" } else { "Bearer error=\"invalid_token\"" };
@@ -195,4 +217,19 @@ fn not_acceptable() -> HttpResponse {
 
 fn plain(status: StatusCode, message: &'static str) -> HttpResponse {
     HttpResponse::build(status).content_type("text/plain; charset=utf-8").body(message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_utf_8() {
+        for query in ["", "query=%7B__typename%7D", "query={a}&x=100%", "query=%C3%A9", "query=é", "a=%zz%4"] {
+            assert!(decodes_to_utf8(query), "{query}");
+        }
+        for query in ["query=%FF", "query=%C3", "query=%C3%28", "query=%ED%A0%80"] {
+            assert!(!decodes_to_utf8(query), "{query}");
+        }
+    }
 }

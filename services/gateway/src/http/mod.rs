@@ -1,8 +1,11 @@
 //! The front door: GraphQL over HTTP, the schema, GraphiQL, and whether the service is well.
 
+mod accept;
+mod body;
 mod console;
 mod graphql;
 mod health;
+mod origins;
 
 use std::{io, net::TcpListener, sync::Arc, thread, time::Duration};
 
@@ -10,15 +13,15 @@ use actix_web::{
     App,
     dev::{Server, ServerHandle},
     http::{KeepAlive, header},
-    middleware::DefaultHeaders,
+    middleware::{Condition, DefaultHeaders},
     web,
 };
 use spil_auth::Verifier;
 
 use crate::graphql::{Engine, schema::SpilSchema};
 
-/// The most bytes of a request.
-pub const MAX_BODY_BYTES: usize = 1 << 20;
+pub use origins::{Origins, OriginsError};
+
 /// How long a client may take to send the head of a request.
 const CLIENT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -27,13 +30,34 @@ struct State {
     engine: Arc<Engine>,
     verifier: Verifier,
     schema: &'static SpilSchema,
+    limits: HttpLimits,
+    origins: Origins,
+}
+
+/// How much one HTTP request may bring.
+#[derive(Clone, Copy, Debug)]
+pub struct HttpLimits {
+    /// The most bytes of a body.
+    pub body_bytes: usize,
+    /// The most requests of a batch; 1 where no batch is wanted.
+    pub batch: usize,
+}
+
+impl Default for HttpLimits {
+    fn default() -> Self {
+        Self { body_bytes: 1 << 20, batch: 20 }
+    }
 }
 
 /// How the front door is set up.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct HttpConfig {
     /// How many threads answer.
     pub workers: usize,
+    /// How much one request may bring.
+    pub limits: HttpLimits,
+    /// The origins whose web pages may ask.
+    pub origins: Origins,
     /// How long requests that are under way may take when the service is asked to stop.
     pub drain: Duration,
 }
@@ -56,11 +80,17 @@ impl HttpServer {
         schema: &'static SpilSchema,
         config: HttpConfig,
     ) -> io::Result<Self> {
-        let state = web::Data::from(Arc::new(State { engine: Arc::new(engine), verifier, schema }));
+        let state = web::Data::from(Arc::new(State {
+            engine: Arc::new(engine),
+            verifier,
+            schema,
+            limits: config.limits,
+            origins: config.origins.clone(),
+        }));
         let (sender, receiver) = std::sync::mpsc::channel();
         let thread = thread::Builder::new().name("http".to_owned()).spawn(move || {
             actix_web::rt::System::new().block_on(async move {
-                match serve(listener, state, config) {
+                match serve(listener, state, &config) {
                     Ok(server) => {
                         let _ = sender.send(Ok(server.handle()));
                         if let Err(error) = server.await {
@@ -85,11 +115,11 @@ impl HttpServer {
     }
 }
 
-fn serve(listener: TcpListener, state: web::Data<State>, config: HttpConfig) -> io::Result<Server> {
+fn serve(listener: TcpListener, state: web::Data<State>, config: &HttpConfig) -> io::Result<Server> {
     let server = actix_web::HttpServer::new(move || {
         App::new()
             .app_data(state.clone())
-            .app_data(web::PayloadConfig::new(MAX_BODY_BYTES))
+            .wrap(Condition::new(state.origins.has_others(), state.origins.cors()))
             .wrap(DefaultHeaders::new().add((header::X_CONTENT_TYPE_OPTIONS, "nosniff")))
             .service(
                 web::resource("/graphql")

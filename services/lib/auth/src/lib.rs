@@ -5,6 +5,7 @@
 
 mod caller;
 mod key;
+mod known;
 mod token;
 
 pub use caller::{Caller, Forbidden, Permission, Permissions};

@@ -1,6 +1,6 @@
 //! What is signed is taken; everything else is refused.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
@@ -50,6 +50,50 @@ fn claims_are_checked() {
         claims[claim] = value;
         assert_eq!(verifier.verify(&sign(claims.clone())), Err(error), "{claims}");
     }
+}
+
+#[test]
+fn a_known_token_does_not_outlive_its_end() {
+    let key = DevelopmentKey::generate().expect("a key");
+    let signer = Signer::new(&key).expect("a signer");
+    let verifier = signer.verifier();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_secs();
+    let der = key.private_der().expect("a private half");
+    // Half a minute of leeway, of which a second or two are left.
+    let claims = json!({"iss": ISSUER, "aud": AUDIENCE, "sub": "ada", "iat": 1, "exp": now - 28, "scope": "read"});
+    let token = encode(&Header::new(Algorithm::EdDSA), &claims, &EncodingKey::from_ed_der(&der)).expect("a token");
+    let caller = verifier.verify(&token).expect("a valid token");
+    assert_eq!(verifier.verify(&token), Ok(caller));
+    std::thread::sleep(Duration::from_secs(4));
+    assert_eq!(verifier.verify(&token), Err(AuthError::Expired));
+    assert_eq!(verifier.clone().verify(&token), Err(AuthError::Expired));
+}
+
+#[test]
+fn a_token_like_a_known_one_is_refused() {
+    let signer = Signer::generate().expect("a key");
+    let verifier = signer.verifier();
+    let token = signer.sign("ada", &[Permission::Read], HOUR).expect("a token");
+    for _ in 0..3 {
+        assert!(verifier.verify(&token).is_ok());
+        let (head, signature) = token.rsplit_once('.').expect("a signature");
+        let (front, claims) = head.rsplit_once('.').expect("claims");
+        let other = signer.sign("eve", &[Permission::Admin], HOUR).expect("a token");
+        let mut parts = other.split('.');
+        let (_, other_claims) = (parts.next(), parts.next().expect("claims"));
+        for changed in [
+            format!("{front}.{other_claims}.{signature}"),
+            format!("{front}.{claims}."),
+            format!("{front}.{claims}.{}", signature.chars().rev().collect::<String>()),
+            format!("{token}x"),
+            token[..token.len() - 1].to_owned(),
+        ] {
+            assert_eq!(verifier.verify(&changed), Err(AuthError::Invalid), "{changed}");
+        }
+        assert_eq!(verifier.verify(&other).expect("a valid token").subject(), "eve");
+    }
+    // What one verifier knows says nothing to one with another key.
+    assert_eq!(Signer::generate().expect("a key").verifier().verify(&token), Err(AuthError::Invalid));
 }
 
 #[test]

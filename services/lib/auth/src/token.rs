@@ -9,7 +9,10 @@ use std::{
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, errors::ErrorKind};
 use serde::{Deserialize, Serialize};
 
-use crate::{Caller, DevelopmentKey, KeyError, Permission};
+use crate::{
+    Caller, DevelopmentKey, KeyError, Permission,
+    known::{self, KnownTokens},
+};
 
 /// The issuer of development tokens.
 pub const ISSUER: &str = "spil-development";
@@ -86,10 +89,16 @@ impl Signer {
     }
 }
 
-/// Checks tokens. Cheap to clone.
+/// Checks tokens. Cheap to clone; clones share what they know.
 #[derive(Clone)]
 pub struct Verifier {
-    inner: Arc<(DecodingKey, Validation)>,
+    inner: Arc<VerifierInner>,
+}
+
+struct VerifierInner {
+    key: DecodingKey,
+    validation: Validation,
+    known: KnownTokens,
 }
 
 impl fmt::Debug for Verifier {
@@ -107,10 +116,12 @@ impl Verifier {
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
         validation.validate_nbf = true;
         validation.leeway = LEEWAY_SECONDS;
-        Self { inner: Arc::new((DecodingKey::from_ed_der(public), validation)) }
+        let key = DecodingKey::from_ed_der(public);
+        Self { inner: Arc::new(VerifierInner { key, validation, known: KnownTokens::new() }) }
     }
 
-    /// Says who the bearer of a token is.
+    /// Says who the bearer of a token is. A token that was verified a moment ago is known, and its signature is not checked again;
+    /// whether it has ended is asked every time.
     ///
     /// # Errors
     /// If the token is too long, malformed, of another signer, expired, not yet valid, for another audience, or names no
@@ -119,7 +130,11 @@ impl Verifier {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(AuthError::TooLong);
         }
-        let (key, validation) = &*self.inner;
+        let VerifierInner { key, validation, known } = &*self.inner;
+        let (hash, now) = (known::hash(token), SystemTime::now());
+        if let Some(caller) = known.get(&hash, now) {
+            return Ok(caller);
+        }
         let claims = jsonwebtoken::decode::<Claims>(token, key, validation)
             .map_err(|error| match error.kind() {
                 ErrorKind::ExpiredSignature => AuthError::Expired,
@@ -134,10 +149,12 @@ impl Verifier {
         let caller = Caller::new(claims.sub, claims.scope.split(' ').filter_map(|name| name.parse().ok()));
         let lasts = Duration::from_secs(claims.exp.saturating_add(LEEWAY_SECONDS));
         // A moment beyond what the clock can name never comes.
-        Ok(match UNIX_EPOCH.checked_add(lasts) {
+        let caller = match UNIX_EPOCH.checked_add(lasts) {
             Some(expires_at) => caller.until(expires_at),
             None => caller,
-        })
+        };
+        known.put(hash, &caller, now);
+        Ok(caller)
     }
 }
 

@@ -145,10 +145,9 @@ async fn one_of_several_operations_is_named() {
     let engine = engine(&sample(), Limits::default());
     let ask = |name: Option<&str>| {
         let request = Request {
-            query: "query A { a: __typename } query B { b: __typename }".to_owned(),
+            query: Some("query A { a: __typename } query B { b: __typename }".to_owned()),
             operation_name: name.map(str::to_owned),
-            variables: None,
-            extensions: None,
+            ..Request::default()
         };
         async { engine.execute(&caller(), "token", request, Allowed::Everything).await }
     };
@@ -168,7 +167,7 @@ async fn permissions_are_needed() {
         (&[Permission::Read][..], "mutation { retireWorker(input: {id: \"x\"}) { stale } }", Some(Code::Forbidden)),
         (&[Permission::Write][..], "mutation { retireWorker(input: {id: \"x\"}) { stale } }", Some(Code::Forbidden)),
     ] {
-        let request = Request { query: query.to_owned(), operation_name: None, variables: None, extensions: None };
+        let request = Request { query: Some(query.to_owned()), ..Request::default() };
         let response =
             engine.execute(&Caller::new("x", permissions.iter().copied()), "token", request, Allowed::Everything).await;
         let expected = code.map_or(ResponseStatus::Executed, ResponseStatus::Refused);
@@ -192,8 +191,8 @@ async fn an_owner_that_is_down_fails_the_mutation_alone() {
 async fn a_request_is_answered_as_fresh_as_it_asks() {
     let engine = engine(&sample(), Limits::default());
     let ask = |token: Option<String>| {
-        let extensions = Some(RequestExtensions { consistency: token });
-        let request = Request { query: "{ __typename }".to_owned(), operation_name: None, variables: None, extensions };
+        let extensions = Some(RequestExtensions { consistency: token, ..RequestExtensions::default() });
+        let request = Request { query: Some("{ __typename }".to_owned()), extensions, ..Request::default() };
         async { engine.execute(&caller(), "token", request, Allowed::Everything).await }
     };
     let response = ask(None).await;
