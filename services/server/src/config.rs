@@ -54,6 +54,13 @@ pub struct Config {
     /// environment separated by commas.
     #[serde(deserialize_with = "texts")]
     pub origins: Vec<String>,
+    /// The manifest of trusted documents, which clients name by their identifiers: Apollo's `apollo-persisted-query-manifest`, or a JSON
+    /// object of documents by hash. It is read again whenever it changes.
+    pub trusted_documents: Option<PathBuf>,
+    /// Whether no other documents than those of the manifest are run.
+    pub trusted_documents_only: bool,
+    /// Whether the schema can be asked for, by `__schema` and `__type` and at `/schema.graphql`.
+    pub introspection: bool,
 }
 
 /// What a process does.
@@ -158,6 +165,9 @@ impl Default for Config {
             body_limit: 1 << 20,
             batch_limit: 20,
             origins: Vec::new(),
+            trusted_documents: None,
+            trusted_documents_only: false,
+            introspection: true,
         }
     }
 }
@@ -234,6 +244,9 @@ pub enum ConfigError {
     /// The origins can not be used.
     #[error("`origins` can not be used: {0}")]
     Origins(OriginsError),
+    /// An allow-list without a list.
+    #[error("`trusted_documents_only` needs a manifest in `trusted_documents`")]
+    NoManifest,
     /// The address of an owner is no URL.
     #[error("`owners.{0}` is a URL like `http://host:7601`")]
     OwnerAddress(&'static str),
@@ -290,6 +303,9 @@ impl Config {
             }
         }
         self.origins()?;
+        if self.trusted_documents_only && self.trusted_documents.is_none() {
+            return Err(ConfigError::NoManifest);
+        }
         let is_url = |address: &str| address.starts_with("http://");
         if let Some(owner) =
             Owner::ALL.into_iter().find(|owner| self.owners.of(*owner).is_some_and(|address| !is_url(address)))
@@ -414,6 +430,9 @@ mod tests {
             let error = Config::load(&Flags::default()).expect_err("no origin").to_string();
             assert!(error.contains("`b.example`"), "{error}");
             jail.set_env("SPIL_ORIGINS", "https://a.example, https://b.example");
+            jail.set_env("SPIL_TRUSTED_DOCUMENTS_ONLY", "true");
+            assert!(matches!(Config::load(&Flags::default()), Err(ConfigError::NoManifest)));
+            jail.set_env("SPIL_TRUSTED_DOCUMENTS", "manifest.json");
             jail.set_env("SPIL_OWNERS__INITIATIVE", "owners:7601");
             assert!(matches!(Config::load(&Flags::default()), Err(ConfigError::OwnerAddress("initiative"))));
             jail.set_env("SPIL_OWNERS__INITIATIVE", "http://owners:7601");

@@ -13,7 +13,12 @@ use spil_auth::{DevelopmentKey, KeyError, Permission, SignError, Signer, Verifie
 use spil_changefeed::{OwnerService, Store, StoreConfig, StoreError, WallClock};
 use spil_gateway::{
     follow::{FeedToken, FeedTokenError, Followers},
-    graphql::{Engine, limits::Limits, schema::SpilSchema},
+    graphql::{
+        Engine,
+        limits::Limits,
+        schema::SpilSchema,
+        trusted::{DocumentRules, ManifestError, TrustedDocuments},
+    },
     http::{HttpConfig, HttpLimits, HttpServer},
     live::Live,
 };
@@ -111,6 +116,14 @@ pub enum StartError {
     /// The settings do not make sense.
     #[error("the settings can not be used")]
     Config(#[from] ConfigError),
+    /// The manifest of trusted documents can not be used.
+    #[error("`trusted_documents` is {}, which can not be used", path.display())]
+    TrustedDocuments {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: ManifestError,
+    },
     /// The model makes no schema: a fault of ours.
     #[error("there is no schema")]
     Schema(#[source] &'static spil_gateway::graphql::schema::SchemaError),
@@ -233,7 +246,9 @@ impl Process {
         self.clients = clients.to_vec();
         let live = Arc::new(Live::empty());
         let followers = Followers::start(Arc::clone(&live), clients.clone(), Arc::new(FeedSigner(self.signer.clone())));
-        let engine = Engine::new(schema, Arc::clone(&live), clients, Limits::default());
+        let limits = Limits::default();
+        let rules = self.document_rules(config, schema, &limits)?;
+        let engine = Engine::new(schema, Arc::clone(&live), clients, limits).with_rules(rules);
         engine.prepare_search();
         let address = config.listen;
         let failed = |source| StartError::Listen { address, flag: "--listen", source };
@@ -250,6 +265,30 @@ impl Process {
         self.live = Some(live);
         self.gateway = Some(Gateway { server, _followers: followers });
         Ok(())
+    }
+
+    /// Which documents are run. A manifest is followed from now on.
+    fn document_rules(
+        &mut self,
+        config: &Config,
+        schema: &'static SpilSchema,
+        limits: &Limits,
+    ) -> Result<DocumentRules, StartError> {
+        let mut rules = DocumentRules {
+            trusted: None,
+            only_trusted: config.trusted_documents_only,
+            introspection: config.introspection,
+        };
+        if let Some(path) = &config.trusted_documents {
+            let trusted = TrustedDocuments::open(path, schema, limits)
+                .map_err(|source| StartError::TrustedDocuments { path: path.clone(), source })?;
+            let (stop, follow) = (self.stop.child_token(), Arc::clone(&trusted).follow());
+            self.tasks.push(tokio::spawn(async move {
+                let _ = stop.run_until_cancelled(follow).await;
+            }));
+            rules.trusted = Some(trusted);
+        }
+        Ok(rules)
     }
 
     /// Checks the tokens that this process takes.

@@ -18,12 +18,18 @@ use super::{
     Request,
     error::{Code, GraphqlError},
     limits::{self, Limits},
+    persisted::{PersistedQueries, TextHash},
     plan::{self, Plan},
     schema::SpilSchema,
+    trusted::DocumentRules,
 };
 
 /// How deep brackets may nest before the parser gives up; a nested field takes one, a nested input value too.
 const RECURSION: usize = 100;
+/// The only version of the protocol of persisted queries.
+const PERSISTED_QUERY_VERSION: u64 = 1;
+/// What clients of Apollo look for in the message to send the text along.
+const PERSISTED_QUERY_NOT_FOUND: &str = "PersistedQueryNotFound";
 /// The most problems that are told of one document.
 const MAX_PROBLEMS: usize = 20;
 
@@ -59,6 +65,8 @@ struct PlanKey {
 pub(super) struct Documents {
     schema: &'static SpilSchema,
     limits: Limits,
+    rules: DocumentRules,
+    persisted: Mutex<PersistedQueries>,
     prepared: Mutex<LruCache<u128, Arc<Prepared>>>,
     plans: Mutex<LruCache<PlanKey, Arc<Plan>>>,
 }
@@ -68,20 +76,75 @@ impl Documents {
         Self {
             schema,
             limits,
+            rules: DocumentRules::default(),
+            persisted: Mutex::new(PersistedQueries::new()),
             prepared: Mutex::new(LruCache::new(capacity)),
             plans: Mutex::new(LruCache::new(capacity.saturating_mul(NonZeroUsize::MIN.saturating_add(1)))),
         }
     }
 
-    /// The valid document that a request speaks of.
+    /// Which documents are run.
+    pub(super) fn rules(&self) -> &DocumentRules {
+        &self.rules
+    }
+
+    /// Says which documents are run.
+    pub(super) fn set_rules(&mut self, rules: DocumentRules) {
+        self.rules = rules;
+    }
+
+    /// The valid document that a request speaks of: by its text, by its text and hash, or by what it is known by here.
     ///
     /// # Errors
-    /// As [`Documents::prepare`], and if the request names no document.
+    /// As [`Documents::prepare`]; and if the request names no document, or one that is not known or may not be run.
     pub(super) fn find(&self, request: &Request) -> Result<(u128, Arc<Prepared>), Vec<GraphqlError>> {
-        let Some(text) = &request.query else {
-            return Err(vec![GraphqlError::new(Code::BadRequest, "the request has no `query`")]);
-        };
-        self.prepare(text)
+        let one = |code, message: &str| vec![GraphqlError::new(code, message)];
+        let hash = request.extensions.as_ref().and_then(|extensions| extensions.persisted_query.as_ref());
+        if hash.is_some_and(|hash| hash.version != PERSISTED_QUERY_VERSION) {
+            return Err(one(Code::BadRequest, "the version of `persistedQuery` is not supported; version 1 is"));
+        }
+        match (&request.query, &request.document_id, hash) {
+            (Some(text), None, None) => {
+                self.check_trusted(text)?;
+                self.prepare(text)
+            }
+            (Some(text), None, Some(hash)) => {
+                let text_hash = TextHash::of(text);
+                if TextHash::parse(&hash.sha256_hash) != Some(text_hash) {
+                    return Err(one(Code::BadRequest, "the `sha256Hash` is not the SHA-256 of the `query`"));
+                }
+                self.check_trusted(text)?;
+                let found = self.prepare(text)?;
+                lock(&self.persisted).put(text_hash, text);
+                Ok(found)
+            }
+            (Some(_), Some(_), _) => Err(one(Code::BadRequest, "a request has a `query` or a `documentId`, not both")),
+            (None, Some(id), _) => self.prepare(&self.known(id.strip_prefix("sha256:").unwrap_or(id))?),
+            (None, None, Some(hash)) => self.prepare(&self.known(&hash.sha256_hash)?),
+            (None, None, None) => Err(one(Code::BadRequest, "the request has no `query`")),
+        }
+    }
+
+    /// The text of the document with an identifier: one of the manifest, or the SHA-256 of one that was sent before.
+    fn known(&self, id: &str) -> Result<Arc<str>, Vec<GraphqlError>> {
+        if let Some(text) = self.rules.trusted.as_ref().and_then(|trusted| trusted.by_id(id)) {
+            return Ok(text);
+        }
+        if self.rules.only_trusted {
+            return Err(not_trusted());
+        }
+        TextHash::parse(id)
+            .and_then(|hash| lock(&self.persisted).get(&hash))
+            .ok_or_else(|| vec![GraphqlError::new(Code::PersistedQueryNotFound, PERSISTED_QUERY_NOT_FOUND)])
+    }
+
+    /// Where only trusted documents are run, refuses a text that is none.
+    fn check_trusted(&self, text: &str) -> Result<(), Vec<GraphqlError>> {
+        let rules = &self.rules;
+        if rules.only_trusted && !rules.trusted.as_ref().is_some_and(|trusted| trusted.contains(text)) {
+            return Err(not_trusted());
+        }
+        Ok(())
     }
 
     /// The valid document of a text.
@@ -89,12 +152,6 @@ impl Documents {
     /// # Errors
     /// If the text is too long, no GraphQL, beyond the bounds or not valid; every problem has its place, up to a number.
     pub(super) fn prepare(&self, text: &str) -> Result<(u128, Arc<Prepared>), Vec<GraphqlError>> {
-        if text.len() > self.limits.document_bytes {
-            return Err(vec![GraphqlError::new(
-                Code::TooLarge,
-                format!("the document has more than {} bytes", self.limits.document_bytes),
-            )]);
-        }
         let hash = xxh3_128(text.as_bytes());
         // The text is compared too: a hash that is not secret can be met on purpose.
         if let Some(found) = lock(&self.prepared).get(&hash)
@@ -102,37 +159,15 @@ impl Documents {
         {
             return Ok((hash, Arc::clone(found)));
         }
-        let prepared = Arc::new(self.parse(text)?);
+        let prepared = Arc::new(parse(self.schema, &self.limits, text)?);
         lock(&self.prepared).put(hash, Arc::clone(&prepared));
         Ok((hash, prepared))
-    }
-
-    fn parse(&self, text: &str) -> Result<Prepared, Vec<GraphqlError>> {
-        let document = Parser::new()
-            .token_limit(self.limits.tokens)
-            .recursion_limit(RECURSION)
-            .parse_ast(text, "document.graphql")
-            .map_err(|errors| problems(Code::ParseFailed, &errors.errors))?;
-        limits::check(&document, &self.limits).map_err(|error| vec![error])?;
-        let document = document
-            .to_executable_validate(&self.schema.schema)
-            .map_err(|errors| problems(Code::ValidationFailed, &errors.errors))?;
-        let deciding = document
-            .operations
-            .iter()
-            .map(|operation| {
-                let mut variables = Vec::new();
-                deciding_variables(&document, &operation.selection_set, &mut variables);
-                (operation.name.clone(), variables)
-            })
-            .collect();
-        Ok(Prepared { text: text.into(), document, deciding })
     }
 
     /// How to run an operation of a document.
     ///
     /// # Errors
-    /// If it asks for more than it may.
+    /// If it asks for more than it may, or for the schema where nobody may.
     pub(super) fn plan(
         &self,
         hash: u128,
@@ -151,9 +186,46 @@ impl Documents {
             return Ok(Arc::clone(found));
         }
         let plan = Arc::new(plan::compile(&prepared.document, operation, variables, &self.limits)?);
+        if !self.rules.introspection && plan.introspections() > 0 {
+            return Err(GraphqlError::new(Code::IntrospectionDisabled, "the schema can not be asked for here"));
+        }
         lock(&self.plans).put(key, Arc::clone(&plan));
         Ok(plan)
     }
+}
+
+/// Parses, bounds and validates a text.
+///
+/// # Errors
+/// If it is too long, no GraphQL, beyond the bounds or not valid.
+pub(super) fn parse(schema: &SpilSchema, limits: &Limits, text: &str) -> Result<Prepared, Vec<GraphqlError>> {
+    if text.len() > limits.document_bytes {
+        let message = format!("the document has more than {} bytes", limits.document_bytes);
+        return Err(vec![GraphqlError::new(Code::TooLarge, message)]);
+    }
+    let document = Parser::new()
+        .token_limit(limits.tokens)
+        .recursion_limit(RECURSION)
+        .parse_ast(text, "document.graphql")
+        .map_err(|errors| problems(Code::ParseFailed, &errors.errors))?;
+    limits::check(&document, limits).map_err(|error| vec![error])?;
+    let document = document
+        .to_executable_validate(&schema.schema)
+        .map_err(|errors| problems(Code::ValidationFailed, &errors.errors))?;
+    let deciding = document
+        .operations
+        .iter()
+        .map(|operation| {
+            let mut variables = Vec::new();
+            deciding_variables(&document, &operation.selection_set, &mut variables);
+            (operation.name.clone(), variables)
+        })
+        .collect();
+    Ok(Prepared { text: text.into(), document, deciding })
+}
+
+fn not_trusted() -> Vec<GraphqlError> {
+    vec![GraphqlError::new(Code::DocumentNotTrusted, "only documents of the list of trusted ones are run here")]
 }
 
 /// A cache is whole after every step, so a panic elsewhere leaves nothing to fear.

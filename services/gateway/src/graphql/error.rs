@@ -11,6 +11,12 @@ pub enum Code {
     RequestTooLarge,
     /// A mutation was sent by GET.
     MethodNotAllowed,
+    /// The hash of a document is not known: the text is to be sent with it.
+    PersistedQueryNotFound,
+    /// The document is not one of those that alone are run here.
+    DocumentNotTrusted,
+    /// The schema may not be asked for.
+    IntrospectionDisabled,
     /// The document is no GraphQL.
     ParseFailed,
     /// The document does not fit the schema, or names no operation to run.
@@ -45,10 +51,13 @@ pub enum Code {
 
 impl Code {
     /// Every code.
-    pub const ALL: [Code; 16] = [
+    pub const ALL: [Code; 19] = [
         Code::BadRequest,
         Code::RequestTooLarge,
         Code::MethodNotAllowed,
+        Code::PersistedQueryNotFound,
+        Code::DocumentNotTrusted,
+        Code::IntrospectionDisabled,
         Code::ParseFailed,
         Code::ValidationFailed,
         Code::BadInput,
@@ -72,6 +81,9 @@ impl Code {
             Code::BadRequest => "BAD_REQUEST",
             Code::RequestTooLarge => "REQUEST_TOO_LARGE",
             Code::MethodNotAllowed => "METHOD_NOT_ALLOWED",
+            Code::PersistedQueryNotFound => "PERSISTED_QUERY_NOT_FOUND",
+            Code::DocumentNotTrusted => "DOCUMENT_NOT_TRUSTED",
+            Code::IntrospectionDisabled => "INTROSPECTION_DISABLED",
             Code::ParseFailed => "GRAPHQL_PARSE_FAILED",
             Code::ValidationFailed => "GRAPHQL_VALIDATION_FAILED",
             Code::BadInput => "BAD_USER_INPUT",

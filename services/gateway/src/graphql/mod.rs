@@ -9,12 +9,15 @@ mod execute;
 pub mod global_id;
 pub mod limits;
 mod mutation;
+mod persisted;
 mod plan;
 mod relation_step;
 mod request;
 mod scalar;
 pub mod schema;
 mod subscription;
+pub mod trusted;
+mod validator;
 
 use std::{
     num::NonZeroUsize,
@@ -44,6 +47,7 @@ use self::{
     plan::{Item, MutationField, Plan, QueryField, Root},
     schema::SpilSchema,
     subscription::Subscriptions,
+    trusted::DocumentRules,
 };
 use crate::{
     live::{self, Live, Published},
@@ -66,6 +70,13 @@ pub struct Response {
     pub body: Bytes,
     /// How far it came.
     pub status: ResponseStatus,
+}
+
+impl Response {
+    /// Whether it is the answer to a query that was run without fault. A fault takes the place of the whole answer.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.status == ResponseStatus::Executed && self.body.starts_with(b"{\"data\":")
+    }
 }
 
 /// How far a request came.
@@ -128,6 +139,18 @@ impl Engine {
 
     fn search(&self) -> &Arc<Search> {
         self.search.get_or_init(|| Arc::new(Search::start(Arc::clone(&self.live))))
+    }
+
+    /// The same engine with rules about the documents that it runs.
+    #[must_use]
+    pub fn with_rules(mut self, rules: DocumentRules) -> Self {
+        self.documents.set_rules(rules);
+        self
+    }
+
+    /// Whether the schema may be asked for.
+    pub fn shows_schema(&self) -> bool {
+        self.documents.rules().introspection
     }
 
     /// The graph that is live.

@@ -3,7 +3,7 @@
 use actix_web::{
     HttpRequest, HttpResponse,
     http::{StatusCode, header},
-    web::{self, Payload},
+    web::{self, Bytes, Payload},
 };
 use apollo_compiler::response::JsonMap;
 use serde::Deserialize;
@@ -13,6 +13,7 @@ use super::{
     State,
     accept::Media,
     body::{self, Body},
+    conditional,
 };
 use crate::graphql::{
     Allowed, Request, RequestExtensions, Response, ResponseStatus,
@@ -57,7 +58,7 @@ async fn batch(state: &State, caller: &Caller, token: &str, requests: Vec<Reques
         answers.extend_from_slice(&response.body);
     }
     answers.push(b']');
-    json(StatusCode::OK, answers, media)
+    json(StatusCode::OK, answers.into(), media)
 }
 
 /// The parameters of a request sent by GET.
@@ -126,10 +127,21 @@ pub(super) async fn get(http: HttpRequest, state: web::Data<State>) -> HttpRespo
         Ok(caller) => caller,
         Err(error) => return unauthenticated(error, media),
     };
-    match Parameters::read(&http) {
-        Ok(request) => answer(state.engine.execute(&caller, &token, request, Allowed::Queries).await, media),
-        Err(error) => answer(refused(&[error]), media),
+    let request = match Parameters::read(&http) {
+        Ok(request) => request,
+        Err(error) => return answer(refused(&[error]), media),
+    };
+    let validator = state.engine.validator(&caller, &request, media.content_type()).await;
+    if let Some(validator) = &validator
+        && conditional::is_known(&http, validator)
+    {
+        return conditional::not_modified(validator);
     }
+    let response = state.engine.execute(&caller, &token, request, Allowed::Queries).await;
+    let validator = validator.filter(|_| response.is_whole());
+    let mut response = answer(response, media);
+    conditional::describe(response.headers_mut(), validator.as_deref());
+    response
 }
 
 /// Refuses other methods.
@@ -139,8 +151,11 @@ pub(super) async fn other_method() -> HttpResponse {
     response
 }
 
-/// The schema in the schema definition language.
+/// The schema in the schema definition language, where it may be asked for.
 pub(super) async fn schema(state: web::Data<State>) -> HttpResponse {
+    if !state.engine.shows_schema() {
+        return plain(StatusCode::NOT_FOUND, "the schema can not be asked for here");
+    }
     HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(state.schema.sdl.as_str())
 }
 
@@ -185,7 +200,7 @@ fn status_of(code: Code, media: Media) -> StatusCode {
     }
 }
 
-fn json(status: StatusCode, body: Vec<u8>, media: Media) -> HttpResponse {
+fn json(status: StatusCode, body: Bytes, media: Media) -> HttpResponse {
     HttpResponse::build(status)
         .insert_header((header::CONTENT_TYPE, header::HeaderValue::from_static(media.content_type())))
         .body(body)

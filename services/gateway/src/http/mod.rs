@@ -2,6 +2,8 @@
 
 mod accept;
 mod body;
+mod compress;
+mod conditional;
 mod console;
 mod graphql;
 mod health;
@@ -13,7 +15,7 @@ use actix_web::{
     App,
     dev::{Server, ServerHandle},
     http::{KeepAlive, header},
-    middleware::{Condition, DefaultHeaders},
+    middleware::{Compress, Condition, DefaultHeaders, from_fn},
     web,
 };
 use spil_auth::Verifier;
@@ -119,6 +121,9 @@ fn serve(listener: TcpListener, state: web::Data<State>, config: &HttpConfig) ->
     let server = actix_web::HttpServer::new(move || {
         App::new()
             .app_data(state.clone())
+            .wrap(from_fn(compress::spare))
+            .wrap(Compress::default())
+            .wrap(from_fn(compress::unmark))
             .wrap(Condition::new(state.origins.has_others(), state.origins.cors()))
             .wrap(DefaultHeaders::new().add((header::X_CONTENT_TYPE_OPTIONS, "nosniff")))
             .service(
