@@ -1,5 +1,9 @@
 //! The front door.
 
+mod attack;
+mod conditional;
+mod documents;
+
 use reqwest::{Method, header};
 use serde_json::{Value, json};
 use spil_auth::Permission;

@@ -62,19 +62,54 @@ async fn documents(client: &Client) {
         ("depth 1,000", deep(1_000), "QUERY_TOO_DEEP"),
         ("10,000 aliases", format!("{{{} }}", repeat(10_000, |at| format!("a{at}: __typename"))), "QUERY_TOO_LARGE"),
         ("10,000 times the same field", format!("{{{} }}", "__typename ".repeat(10_000)), "QUERY_TOO_LARGE"),
-        ("a fragment cycle", "{ ...a } fragment a on Query { ...b } fragment b on Query { ...a }".to_owned(), "GRAPHQL_VALIDATION_FAILED"),
+        (
+            "a fragment cycle",
+            "{ ...a } fragment a on Query { ...b } fragment b on Query { ...a }".to_owned(),
+            "GRAPHQL_VALIDATION_FAILED",
+        ),
         ("fragments that double each other, 30 levels", fan_out(30), "QUERY_TOO_LARGE"),
-        ("a chain of fragments", format!("{{ ...f0 }} {chain} fragment f1000 on Query {{ __typename }}"), "QUERY_TOO_DEEP"),
+        (
+            "a chain of fragments",
+            format!("{{ ...f0 }} {chain} fragment f1000 on Query {{ __typename }}"),
+            "QUERY_TOO_DEEP",
+        ),
         ("10,000 directives", format!("{{ __typename{} }}", "@include(if: true) ".repeat(10_000)), "QUERY_TOO_LARGE"),
         ("1,000 unknown directives", format!("{{ __typename {} }}", "@x ".repeat(1_000)), "GRAPHQL_VALIDATION_FAILED"),
         ("a document of 200,000 bytes", format!("{{ __typename }} #{}", "x".repeat(200_000)), "QUERY_TOO_LARGE"),
-        ("introspection in circles", format!("{{ __schema {{ types {{ {} name {} }} }} }}", "fields { type { ".repeat(12), "} }".repeat(12)), "QUERY_TOO_DEEP"),
-        ("introspection many times", format!("{{{} }}", repeat(50, |at| format!("a{at}: __schema {{ description }}"))), "QUERY_TOO_LARGE"),
-        ("1,000 mutations", format!("mutation {{{} }}", repeat(1_000, |at| format!("a{at}: retireSkill(input: {{id: \"x\"}}) {{ stale }}"))), "QUERY_TOO_LARGE"),
+        (
+            "introspection in circles",
+            format!("{{ __schema {{ types {{ {} name {} }} }} }}", "fields { type { ".repeat(12), "} }".repeat(12)),
+            "QUERY_TOO_DEEP",
+        ),
+        (
+            "introspection many times",
+            format!("{{{} }}", repeat(50, |at| format!("a{at}: __schema {{ description }}"))),
+            "QUERY_TOO_LARGE",
+        ),
+        (
+            "1,000 mutations",
+            format!(
+                "mutation {{{} }}",
+                repeat(1_000, |at| format!("a{at}: retireSkill(input: {{id: \"x\"}}) {{ stale }}"))
+            ),
+            "QUERY_TOO_LARGE",
+        ),
         ("1,000 operations", repeat(1_000, |at| format!("query q{at} {{ __typename }}")), "GRAPHQL_VALIDATION_FAILED"),
-        ("1,000 variables", format!("query({}) {{ __typename }}", repeat(1_000, |at| format!("$v{at}: Int"))), "GRAPHQL_VALIDATION_FAILED"),
-        ("a deep input object", format!("{{ skills(filter: {}{}) {{ totalCount }} }}", "{not: ".repeat(1_000) + "{}", "}".repeat(1_000)), "QUERY_TOO_DEEP"),
-        ("a deep list", format!("{{ skills(filter: {}{}) {{ totalCount }} }}", "[".repeat(5_000), "]".repeat(5_000)), "QUERY_TOO_DEEP"),
+        (
+            "1,000 variables",
+            format!("query({}) {{ __typename }}", repeat(1_000, |at| format!("$v{at}: Int"))),
+            "GRAPHQL_VALIDATION_FAILED",
+        ),
+        (
+            "a deep input object",
+            format!("{{ skills(filter: {}{}) {{ totalCount }} }}", "{not: ".repeat(1_000) + "{}", "}".repeat(1_000)),
+            "QUERY_TOO_DEEP",
+        ),
+        (
+            "a deep list",
+            format!("{{ skills(filter: {}{}) {{ totalCount }} }}", "[".repeat(5_000), "]".repeat(5_000)),
+            "QUERY_TOO_DEEP",
+        ),
     ] {
         let (status, given) = ask(client, &query, json!({})).await;
         assert_eq!((status, given.as_str()), (400, code), "{what}");
@@ -139,7 +174,8 @@ async fn the_product_of_nested_lists_is_stopped_by_its_cost() {
         });
         client.ask(&format!("mutation {{{creates} }}"), json!({})).await;
     }
-    let nested = (0..6).fold("id".to_owned(), |inner, _| format!("parent {{ children(first: 1000) {{ nodes {{ {inner} }} }} }}"));
+    let nested = (0..6)
+        .fold("id".to_owned(), |inner, _| format!("parent {{ children(first: 1000) {{ nodes {{ {inner} }} }} }}"));
     let query = format!("{{ capabilities(first: 1000) {{ nodes {{ {nested} }} }} }}");
     let (status, code) = ask(&client, &query, json!({})).await;
     assert_eq!((status, code.as_str()), (200, "QUERY_TOO_COSTLY"), "it was run, up to its bound");

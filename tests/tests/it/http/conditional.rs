@@ -9,12 +9,7 @@ const COUNT: &str = "{ skills { totalCount } }";
 
 async fn get(client: &Client, parameters: &[(&str, &str)], headers: &[(header::HeaderName, &str)]) -> Response {
     let request = client.request(Method::GET, "/graphql").bearer_auth(client.token()).query(parameters);
-    headers
-        .iter()
-        .fold(request, |request, (name, value)| request.header(name, *value))
-        .send()
-        .await
-        .expect("an answer")
+    headers.iter().fold(request, |request, (name, value)| request.header(name, *value)).send().await.expect("an answer")
 }
 
 fn tag(response: &Response) -> &str {
@@ -83,8 +78,10 @@ async fn an_answer_that_did_not_change_is_not_sent_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_of_listed_origins_may_ask() {
     let folder = tempfile::tempdir().expect("a folder");
-    let spil =
-        Spil::builder(folder.path()).env("SPIL_ORIGINS", "https://app.example.org, http://localhost:5173").start().await;
+    let spil = Spil::builder(folder.path())
+        .env("SPIL_ORIGINS", "https://app.example.org, http://localhost:5173")
+        .start()
+        .await;
     let client = spil.client();
     let preflight = |origin: &'static str| {
         client
@@ -104,7 +101,10 @@ async fn pages_of_listed_origins_may_ask() {
         assert!(headers[header::ACCESS_CONTROL_ALLOW_HEADERS].to_str().expect("a text").contains("authorization"));
         assert!(headers.get(header::ACCESS_CONTROL_ALLOW_CREDENTIALS).is_none());
         let answer = get(&client, &[("query", COUNT)], &[(header::ORIGIN, origin)]).await;
-        assert_eq!((answer.status().as_u16(), answer.headers()[header::ACCESS_CONTROL_ALLOW_ORIGIN].as_bytes()), (200, origin.as_bytes()));
+        assert_eq!(
+            (answer.status().as_u16(), answer.headers()[header::ACCESS_CONTROL_ALLOW_ORIGIN].as_bytes()),
+            (200, origin.as_bytes())
+        );
         let exposed = answer.headers()[header::ACCESS_CONTROL_EXPOSE_HEADERS].to_str().expect("a text").to_lowercase();
         assert!(exposed.contains("etag") && exposed.contains("www-authenticate"), "{exposed}");
         assert!(answer.headers().get(header::ACCESS_CONTROL_ALLOW_CREDENTIALS).is_none());
@@ -122,11 +122,14 @@ async fn long_answers_are_compressed() {
     let folder = tempfile::tempdir().expect("a folder");
     let spil = Spil::builder(folder.path()).start().await;
     let client = spil.client();
-    assert!(get(&client, &[("query", COUNT)], &[(header::ORIGIN, "https://a.example")])
-        .await
-        .headers()
-        .get(header::ACCESS_CONTROL_ALLOW_ORIGIN)
-        .is_none(), "no page of another origin may ask unless it is listed");
+    assert!(
+        get(&client, &[("query", COUNT)], &[(header::ORIGIN, "https://a.example")])
+            .await
+            .headers()
+            .get(header::ACCESS_CONTROL_ALLOW_ORIGIN)
+            .is_none(),
+        "no page of another origin may ask unless it is listed"
+    );
 
     let long = "{ __schema { types { name description fields { name description } } } }";
     let plain = get(&client, &[("query", long)], &[]).await;
@@ -142,9 +145,11 @@ async fn long_answers_are_compressed() {
     ] {
         let response = get(&client, &[("query", long)], &[(header::ACCEPT_ENCODING, accept)]).await;
         assert_eq!(response.status(), 200);
-        let said = response.headers().get(header::CONTENT_ENCODING).map(|value| value.to_str().expect("a text").to_owned());
+        let said =
+            response.headers().get(header::CONTENT_ENCODING).map(|value| value.to_str().expect("a text").to_owned());
         assert_eq!(said.as_deref(), coding, "{accept}");
-        let vary: Vec<_> = response.headers().get_all(header::VARY).iter().filter_map(|value| value.to_str().ok()).collect();
+        let vary: Vec<_> =
+            response.headers().get_all(header::VARY).iter().filter_map(|value| value.to_str().ok()).collect();
         assert!(vary.join(",").contains("accept-encoding"), "{vary:?}");
         let body = response.bytes().await.expect("a body");
         assert!(body.starts_with(magic), "{accept}");
@@ -154,7 +159,8 @@ async fn long_answers_are_compressed() {
     assert!(short.headers().get(header::CONTENT_ENCODING).is_none(), "a short answer stays as it is");
     assert!(short.headers().get(header::CONTENT_LENGTH).is_some());
     let known = tag(&short).to_owned();
-    let again = get(&client, &[("query", COUNT)], &[(header::ACCEPT_ENCODING, "br"), (header::IF_NONE_MATCH, &known)]).await;
+    let again =
+        get(&client, &[("query", COUNT)], &[(header::ACCEPT_ENCODING, "br"), (header::IF_NONE_MATCH, &known)]).await;
     assert_eq!(again.status(), 304, "the validator is of the answer, not of its coding");
     assert_eq!(spil.stop().await, Some(0));
 }

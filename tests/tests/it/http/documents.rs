@@ -50,9 +50,17 @@ async fn a_document_is_sent_once_and_then_named_by_its_hash() {
         let (status, answer) = ask(&client, json!({"query": COUNT, "extensions": hash(wrong)})).await;
         assert_eq!((status, code(&answer)), (400, "BAD_REQUEST"), "{wrong}");
     }
-    let (status, answer) = ask(&client, json!({"query": COUNT, "extensions": {"persistedQuery": {"version": 2, "sha256Hash": COUNT_SHA256}}})).await;
+    let (status, answer) = ask(
+        &client,
+        json!({"query": COUNT, "extensions": {"persistedQuery": {"version": 2, "sha256Hash": COUNT_SHA256}}}),
+    )
+    .await;
     assert_eq!((status, code(&answer)), (400, "BAD_REQUEST"));
-    assert_eq!(code(&ask(&client, json!({"extensions": hash(COUNT_SHA256)})).await.1), "PERSISTED_QUERY_NOT_FOUND", "what was refused is not kept");
+    assert_eq!(
+        code(&ask(&client, json!({"extensions": hash(COUNT_SHA256)})).await.1),
+        "PERSISTED_QUERY_NOT_FOUND",
+        "what was refused is not kept"
+    );
 
     let (status, answer) = ask(&client, json!({"query": COUNT, "extensions": hash(COUNT_SHA256)})).await;
     assert_eq!((status, &answer["data"]["skills"]["totalCount"]), (200, &json!(0)));
@@ -73,7 +81,8 @@ async fn a_document_is_sent_once_and_then_named_by_its_hash() {
         assert_eq!(code(&ask(&client, json!({"extensions": hash(NOPE_SHA256)})).await.1), "PERSISTED_QUERY_NOT_FOUND");
     }
     // A mutation is kept as well, and is still not run by GET.
-    let (_, answer) = ask(&client, json!({"query": "mutation { __typename }", "extensions": hash(MUTATION_SHA256)})).await;
+    let (_, answer) =
+        ask(&client, json!({"query": "mutation { __typename }", "extensions": hash(MUTATION_SHA256)})).await;
     assert_eq!(answer["data"]["__typename"], "Mutation");
     let extensions = hash(MUTATION_SHA256).to_string();
     let (status, answer) = get(&client, &[("extensions", &extensions)], "application/json").await;
@@ -181,7 +190,11 @@ async fn a_manifest_beside_other_documents_and_a_schema_that_is_not_told() {
         .start()
         .await;
     let client = spil.client();
-    for request in [json!({"documentId": "count"}), json!({"query": COUNT}), json!({"query": "{ skills { __typename totalCount } }"})] {
+    for request in [
+        json!({"documentId": "count"}),
+        json!({"query": COUNT}),
+        json!({"query": "{ skills { __typename totalCount } }"}),
+    ] {
         assert_eq!(ask(&client, request).await.1["data"]["skills"]["totalCount"], 0);
     }
     assert_eq!(code(&ask(&client, json!({"documentId": "nothing"})).await.1), "PERSISTED_QUERY_NOT_FOUND");
