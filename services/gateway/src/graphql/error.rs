@@ -51,7 +51,7 @@ pub enum Code {
 
 impl Code {
     /// Every code.
-    pub const ALL: [Code; 19] = [
+    pub const ALL: [Code; 21] = [
         Code::BadRequest,
         Code::RequestTooLarge,
         Code::MethodNotAllowed,
