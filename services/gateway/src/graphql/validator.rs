@@ -26,8 +26,8 @@ impl Engine {
     pub async fn validator(&self, caller: &Caller, request: &Request, media: &str) -> Option<String> {
         let planned = self.planned(request).ok()?;
         let Root::Query(items) = &planned.plan.root else { return None };
-        // How the service is doing changes without the graph.
-        if items.iter().any(|item| matches!(item.what, QueryField::Snapshot(_))) {
+        // How the service is doing changes without the graph, and the index of searches comes after it.
+        if items.iter().any(|item| matches!(item.what, QueryField::Snapshot(_))) || planned.plan.searches() {
             return None;
         }
         authorize(caller, &planned.plan).ok()?;
