@@ -8,6 +8,7 @@
     reason = "this is test code; a test fails by panicking"
 )]
 
+mod apply_changes;
 mod arrows;
 mod faults;
 mod http;

@@ -6,7 +6,7 @@ use spil_auth::Permission;
 use spil_tests::{Client, Database, Spil, postgres_url};
 
 /// Runs a test on SQLite, and on PostgreSQL if there is one.
-async fn on_both(test: impl AsyncFn(&Spil)) {
+pub(crate) async fn on_both(test: impl AsyncFn(&Spil)) {
     let folder = tempfile::tempdir().expect("a folder");
     let spil = Spil::builder(folder.path()).start().await;
     test(&spil).await;
@@ -100,6 +100,47 @@ async fn what_is_wrong_is_named_and_writes_nothing() {
         assert_eq!(client.ask("{ capabilities { totalCount } }", json!({})).await, count);
         let data = client.ask("query($id: ID!) { capability(id: $id) { version name } }", json!({"id": id})).await;
         assert_eq!(data["capability"], json!({"version": 1, "name": "x"}));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_says_what_would_be_and_writes_nothing() {
+    on_both(async |spil| {
+        let client = spil.client();
+        let parent = create(&client, json!({"name": "Service"})).await;
+        let state = "{ capabilities { totalCount nodes { id name version retiredAt } } }";
+        let before = client.ask(state, json!({})).await;
+        let fields = "capability { id name version retiredAt parent { name children { totalCount } } } dryRun stale userErrors { code path }";
+        let make = format!("mutation($input: CreateCapabilityInput!) {{ createCapability(input: $input) {{ {fields} }} }}");
+        let input = json!({"dryRun": true, "name": " Claims ", "parentId": parent, "clientMutationId": "tried"});
+        let tried = client.ask(&make, json!({"input": input})).await;
+        let payload = &tried["createCapability"];
+        assert_eq!((&payload["dryRun"], &payload["stale"], &payload["userErrors"]), (&json!(true), &json!(false), &json!([])));
+        assert_eq!(payload["capability"]["name"], "Claims");
+        assert_eq!(payload["capability"]["parent"], json!({"name": "Service", "children": {"totalCount": 1}}), "as it would be");
+        let change = format!("mutation($input: UpdateCapabilityInput!) {{ updateCapability(input: $input) {{ {fields} }} }}");
+        let tried = client.ask(&change, json!({"input": {"dryRun": true, "id": parent, "name": "Services"}})).await;
+        assert_eq!(tried["updateCapability"]["capability"], json!({"id": parent, "name": "Services", "version": 2, "retiredAt": null, "parent": null}));
+        let retire = format!("mutation($input: RetireCapabilityInput!) {{ retireCapability(input: $input) {{ {fields} }} }}");
+        let tried = client.ask(&retire, json!({"input": {"dryRun": true, "id": parent}})).await;
+        assert!(tried["retireCapability"]["capability"]["retiredAt"].is_string(), "{tried}");
+        let wrong = client.ask(&change, json!({"input": {"dryRun": true, "id": parent, "expectedVersion": 3, "importance": 9}})).await;
+        assert_eq!(
+            wrong["updateCapability"]["userErrors"],
+            json!([{"code": "VERSION_CONFLICT", "path": ["input", "expectedVersion"]}, {"code": "OUT_OF_RANGE", "path": ["input", "importance"]}])
+        );
+        assert_eq!(client.ask(state, json!({})).await, before, "nothing was written");
+        // The name of the mutation is still free: what is done with it is done.
+        let input = json!({"name": "Claims", "parentId": parent, "clientMutationId": "tried"});
+        let done = client.ask(&make, json!({"input": input})).await;
+        assert_eq!((&done["createCapability"]["dryRun"], &done["createCapability"]["capability"]["version"]), (&json!(false), &json!(1)));
+        let again = json!({"dryRun": true, "name": "Claims", "parentId": parent, "clientMutationId": "tried"});
+        let tried = client.ask(&make, json!({"input": again})).await;
+        assert_ne!(tried["createCapability"]["capability"]["id"], done["createCapability"]["capability"]["id"], "a dry run is no repetition");
+        let other = json!({"name": "Other", "clientMutationId": "tried"});
+        let refused = client.ask(&make, json!({"input": other})).await;
+        assert_eq!(refused["createCapability"]["userErrors"], json!([{"code": "MUTATION_ID_REUSED", "path": ["input", "clientMutationId"]}]));
     })
     .await;
 }
@@ -219,6 +260,180 @@ async fn rules_of_the_domain_hold() {
         let second = client.ask(assign, during("2026-03-01", "2026-09-01", 1.0)).await;
         assert_eq!(second["createAssignment"]["userErrors"], json!([]), "too much work is a warning, not an error");
         assert!(!second["createAssignment"]["warnings"].as_array().expect("a list").is_empty());
+    })
+    .await;
+}
+
+/// Runs an update of a capability and gives what is wrong with it: codes and paths.
+async fn wrong(client: &Client, kind: &str, input: Value) -> Vec<(String, String)> {
+    let query = format!(
+        "mutation($input: {kind}Input!) {{ it: {}{}(input: $input) {{ userErrors {{ code path }} }} }}",
+        kind[..1].to_lowercase(),
+        &kind[1..]
+    );
+    let data = client.ask(&query, json!({"input": input})).await;
+    let text = |json: &Value| json.as_str().expect("a text").to_owned();
+    let errors = data["it"]["userErrors"].as_array().expect("a list").clone();
+    errors
+        .iter()
+        .map(|error| {
+            let path: Vec<_> = error["path"].as_array().expect("a path").iter().map(text).collect();
+            (path.join("."), text(&error["code"]))
+        })
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_that_is_wrong_is_told_in_one_answer_with_its_path() {
+    on_both(async |spil| {
+        let client = spil.client();
+        let id = create(&client, json!({"name": "x", "key": "X"})).await;
+        create(&client, json!({"key": "TAKEN", "name": "y"})).await;
+        let child = create(&client, json!({"name": "z", "parentId": id})).await;
+        let far = spil_gateway::graphql::global_id::encode(spil_proto::model::Kind::Worker, uuid::Uuid::now_v7());
+        let long = "x".repeat(5000);
+        for (kind, input, expected) in [
+            (
+                "UpdateCapability",
+                json!({"id": id, "expectedVersion": 9, "name": long, "importance": 0, "parentId": child, "key": "TAKEN", "objectiveIds": ["a", id], "ownerId": far}),
+                vec![
+                    ("input.objectiveIds.0", "MALFORMED"),
+                    ("input.objectiveIds.1", "MALFORMED"),
+                    ("input.ownerId", "NOT_FOUND"),
+                    ("input.expectedVersion", "VERSION_CONFLICT"),
+                    ("input.name", "TOO_LONG"),
+                    ("input.importance", "OUT_OF_RANGE"),
+                ],
+            ),
+            (
+                "UpdateCapability",
+                json!({"id": id, "parentId": child, "key": "TAKEN", "importance": 6}),
+                vec![("input.importance", "OUT_OF_RANGE"), ("input.key", "TAKEN"), ("input.parentId", "CYCLE")],
+            ),
+            ("UpdateCapability", json!({"id": id, "expectedVersion": 0}), vec![("input.expectedVersion", "OUT_OF_RANGE")]),
+            ("UpdateCapability", json!({"id": id, "clientMutationId": long}), vec![("input.clientMutationId", "TOO_LONG")]),
+            (
+                "CreateInitiative",
+                json!({"name": "a\u{7}", "start": "2026-02-30", "end": "tomorrow", "budget": "much", "parentId": id, "plannedStageDays": -4}),
+                vec![
+                    ("input.start", "MALFORMED"),
+                    ("input.end", "MALFORMED"),
+                    ("input.budget", "MALFORMED"),
+                    ("input.parentId", "MALFORMED"),
+                    ("input.name", "MALFORMED"),
+                    ("input.plannedStageDays", "OUT_OF_RANGE"),
+                ],
+            ),
+            (
+                "CreateBenefitShare",
+                json!({"benefitId": "x", "initiativeId": id, "share": 2}),
+                vec![("input.benefitId", "MALFORMED"), ("input.initiativeId", "MALFORMED"), ("input.share", "OUT_OF_RANGE")],
+            ),
+            ("RetireCapability", json!({"id": far}), vec![("input.id", "NOT_FOUND")]),
+        ] {
+            for dry_run in [false, true] {
+                let mut input = input.clone();
+                input["dryRun"] = json!(dry_run);
+                let mut told = wrong(&client, kind, input.clone()).await;
+                let mut wanted: Vec<_> = expected.iter().map(|(path, code)| ((*path).to_owned(), (*code).to_owned())).collect();
+                told.sort();
+                wanted.sort();
+                assert_eq!(told, wanted, "{kind} {input}");
+            }
+        }
+        let data = client.ask("query($id: ID!) { capability(id: $id) { version name key } initiatives { totalCount } }", json!({"id": id})).await;
+        assert_eq!(data, json!({"capability": {"version": 1, "name": "x", "key": "X"}, "initiatives": {"totalCount": 0}}));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn values_that_their_types_do_not_allow_are_told_with_the_variable() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let spil = Spil::builder(folder.path()).start().await;
+    let client = spil.client();
+    let query = "mutation($input: CreateInitiativeInput!, $other: [UpdateCapabilityInput!], $flag: Boolean!) {
+        createInitiative(input: $input) { userErrors { code } } __typename @include(if: $flag) }";
+    let variables = json!({
+        "input": {"stage": "LATER", "usesAi": "yes", "colour": "red", "externalIds": [{"system": "a"}], "budget": "1"},
+        "other": [{"id": null}, {"name": "x", "importance": 3_000_000_000_i64}],
+    });
+    let (status, answer) = client
+        .try_ask(&json!({"query": query.replace("$other: [UpdateCapabilityInput!], ", ""), "variables": variables}))
+        .await
+        .expect("an answer");
+    assert!(status == 400 || status == 200, "{status}");
+    assert!(answer.get("data").is_none(), "{answer}");
+    let told = |answer: &Value| {
+        let mut paths: Vec<String> = Vec::new();
+        for error in answer["errors"].as_array().expect("errors") {
+            assert_eq!(error["extensions"]["code"], "BAD_USER_INPUT");
+            let path: Vec<_> =
+                error["path"].as_array().expect("a path").iter().map(|part| part.as_str().expect("a text")).collect();
+            paths.push(path.join("."));
+        }
+        paths.sort();
+        paths
+    };
+    assert_eq!(
+        told(&answer),
+        [
+            "variables.flag",
+            "variables.input.colour",
+            "variables.input.externalIds.0.id",
+            "variables.input.stage",
+            "variables.input.usesAi"
+        ]
+    );
+    let query = "mutation($other: [ChangeInput!]!) { applyChanges(input: {changes: $other}) { applied } }";
+    let variables = json!({"other": [{"updateCapability": {"id": null}}, {"updateCapability": {"name": "x", "importance": 3_000_000_000_i64}}, 7, null]});
+    let (_, answer) = client.try_ask(&json!({"query": query, "variables": variables})).await.expect("an answer");
+    assert_eq!(
+        told(&answer),
+        [
+            "variables.other.0.updateCapability.id",
+            "variables.other.1.updateCapability.id",
+            "variables.other.1.updateCapability.importance",
+            "variables.other.2",
+            "variables.other.3"
+        ]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_absent_is_left_alone_and_what_is_null_is_cleared() {
+    on_both(async |spil| {
+        let client = spil.client();
+        let id = create(&client, json!({"name": "n", "description": "d", "importance": 3, "tags": ["t"]})).await;
+        let read = async || {
+            let data = client.ask("query($id: ID!) { capability(id: $id) { name description importance tags version } }", json!({"id": id})).await;
+            data["capability"].clone()
+        };
+        // A variable within an object: without a value the field is absent; with null it is cleared; a default counts where there is none.
+        let query = "mutation($id: ID!, $d: String, $i: Int = 5, $t: [String!]) {
+            updateCapability(input: {id: $id, description: $d, importance: $i, tags: $t}) { userErrors { code } } }";
+        for (variables, expected) in [
+            (json!({}), json!({"name": "n", "description": "d", "importance": 5, "tags": ["t"], "version": 2})),
+            (json!({"i": null}), json!({"name": "n", "description": "d", "importance": null, "tags": ["t"], "version": 3})),
+            (json!({"d": null, "i": 2, "t": []}), json!({"name": "n", "description": null, "importance": 2, "tags": [], "version": 4})),
+            (json!({"d": "", "i": 2, "t": "one"}), json!({"name": "n", "description": null, "importance": 2, "tags": ["one"], "version": 5})),
+        ] {
+            let mut variables = variables;
+            variables["id"] = json!(id);
+            assert_eq!(client.ask(query, variables.clone()).await["updateCapability"]["userErrors"], json!([]));
+            assert_eq!(read().await, expected, "{variables}");
+        }
+        // The whole input as a variable, and in a batch.
+        let whole = "mutation($input: UpdateCapabilityInput!) { updateCapability(input: $input) { userErrors { code } } }";
+        client.ask(whole, json!({"input": {"id": id, "dryRun": null, "expectedVersion": null, "clientMutationId": null, "tags": null}})).await;
+        assert_eq!(read().await, json!({"name": "n", "description": null, "importance": 2, "tags": [], "version": 6}));
+        let batch = "mutation($id: ID!, $d: String, $i: Int, $c: UpdateCapabilityInput) {
+            applyChanges(input: {changes: [{updateCapability: {id: $id, description: $d, importance: $i}, createCapability: null, retireCapability: null}, {updateCapability: $c}]}) { applied userErrors { code path } } }";
+        let data = client.ask(batch, json!({"id": id, "i": null, "c": {"id": id, "name": "m"}})).await;
+        assert_eq!(data["applyChanges"], json!({"applied": true, "userErrors": []}));
+        assert_eq!(read().await, json!({"name": "m", "description": null, "importance": null, "tags": [], "version": 8}));
+        let data = client.ask(batch, json!({"id": id})).await;
+        assert_eq!(data["applyChanges"], json!({"applied": false, "userErrors": [{"code": "REQUIRED", "path": ["input", "changes", "1"]}]}));
     })
     .await;
 }

@@ -1,5 +1,6 @@
 //! Puts the variables of a request into the slots of a plan, and reads what comes of it.
 
+mod batch;
 mod changes;
 mod entity;
 mod filter;
@@ -21,12 +22,13 @@ use super::{
     error::{Code, GraphqlError},
     global_id,
     limits::{DEFAULT_FACETS, DEFAULT_PAGE, MAX_PAGE},
-    plan::{Named, Plan, Purpose, Slot, Verb},
+    plan::{Named, Plan, Purpose, Slot},
     schema,
 };
 use crate::search::Question;
+pub(super) use batch::{Changes, Deed};
 pub(super) use changes::Wanted;
-pub(super) use input::Write;
+pub(super) use input::{InputFault, Link, Write};
 pub(super) use reach::{Reach, ReachPosition};
 pub(super) use search::encode_hit;
 
@@ -46,6 +48,7 @@ pub(super) enum Bound {
     Search(Box<Question>),
     Mutation(Box<Write>),
     Changes(Box<Wanted>),
+    Batch(Box<Changes>),
 }
 
 /// How a record is looked up.
@@ -153,8 +156,11 @@ impl Arguments<'_> {
             Purpose::Provenance(named) => self.field(named).map(Bound::Provenance),
             Purpose::Reach => self.reach().map(|reach| Bound::Reach(Box::new(reach))),
             Purpose::Search => self.search().map(|question| Bound::Search(Box::new(question))),
-            Purpose::Mutation(kind, verb) => self.mutation(kind, verb).map(|write| Bound::Mutation(Box::new(write))),
             Purpose::Changes => changes::read(&self.values).map(|wanted| Bound::Changes(Box::new(wanted))),
+            Purpose::Mutation(kind, verb) => {
+                self.input().map(|input| Bound::Mutation(Box::new(input::read(kind, verb, input, None))))
+            }
+            Purpose::Batch => self.input().map(|input| Bound::Batch(Box::new(batch::read(input)))),
         };
         bound.map_err(|fault| {
             let path = self.slot.path.iter().map(ToString::to_string).chain(fault.path.into_iter().rev());
@@ -294,10 +300,8 @@ impl Arguments<'_> {
         if twice { Err(Fault::new("a field to order by is given twice")) } else { Ok(orders) }
     }
 
-    fn mutation(&self, kind: Kind, verb: Verb) -> Result<Write, Fault> {
-        let input =
-            self.values.get("input").and_then(JsonValue::as_object).ok_or_else(|| Fault::new("`input` is needed"))?;
-        input::read(kind, verb, input).map_err(|fault| fault.within("input"))
+    fn input(&self) -> Result<&JsonMap, Fault> {
+        self.values.get("input").and_then(JsonValue::as_object).ok_or_else(|| Fault::new("`input` is needed"))
     }
 }
 

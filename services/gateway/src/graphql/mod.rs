@@ -18,6 +18,7 @@ pub mod schema;
 mod subscription;
 pub mod trusted;
 mod validator;
+mod variables;
 
 use std::{
     num::NonZeroUsize,
@@ -27,7 +28,7 @@ use std::{
     time::Duration,
 };
 
-use apollo_compiler::{introspection, request::coerce_variable_values, response::JsonMap, validation::Valid};
+use apollo_compiler::{introspection, response::JsonMap, validation::Valid};
 use bytes::Bytes;
 use futures::Stream;
 use serde_json::json;
@@ -190,8 +191,7 @@ impl Engine {
             .map_err(|error| one(GraphqlError::new(Code::ValidationFailed, error.message().to_string())))?;
         let none = JsonMap::new();
         let given = request.variables.as_ref().unwrap_or(&none);
-        let variables = coerce_variable_values(&self.schema.schema, operation, given)
-            .map_err(|error| one(GraphqlError::new(Code::BadInput, error.message().to_string())))?;
+        let variables = variables::read(&self.schema.schema, operation, given)?;
         let plan = self.documents.plan(hash, &prepared, operation, &variables).map_err(one)?;
         Ok(Planned { prepared, variables, plan })
     }
@@ -355,24 +355,36 @@ impl Engine {
         bound: &[Bound],
         left: &mut u64,
     ) -> Result<(Vec<u8>, Option<Arc<Published>>), GraphqlError> {
-        let (slot, kind, verb, payload) = match field {
-            MutationField::TypeName => return Ok((b"\"Mutation\"".to_vec(), None)),
-            MutationField::Write { slot, kind, verb, payload } => (*slot, *kind, *verb, payload),
-        };
-        let (Some(Bound::Mutation(write)), Some(client)) =
-            (bound.get(slot), self.clients.iter().find(|client| client.owner() == kind.info().owner))
-        else {
-            return Err(GraphqlError::new(Code::Internal, "the mutation could not be sent"));
-        };
-        let done = mutation::run(&self.live, &mut client.clone(), caller, token, (kind, verb), write).await?;
-        let mut writer = Writer::over(done.graph(), &done.published, bound, *left);
-        writer.payload(payload, write, &done).map_err(|halt| {
+        let unsent = || GraphqlError::new(Code::Internal, "the mutation could not be sent");
+        let unwritten = |halt: Halt| {
             let mut error = GraphqlError::from(halt);
             error.message = format!("the mutation was done, but its answer was not written: {}", error.message);
             error
-        })?;
-        *left = writer.left();
-        Ok((writer.into_bytes(), Some(done.published)))
+        };
+        match field {
+            MutationField::TypeName => Ok((b"\"Mutation\"".to_vec(), None)),
+            MutationField::Write { slot, kind, verb, payload } => {
+                let client = self.clients.iter().find(|client| client.owner() == kind.info().owner);
+                let (Some(Bound::Mutation(write)), Some(client)) = (bound.get(*slot), client) else {
+                    return Err(unsent());
+                };
+                let done = mutation::single::run(&self.live, &mut client.clone(), caller, token, (*kind, *verb), write)
+                    .await?;
+                let mut writer = Writer::over(done.graph(), &done.published, bound, *left);
+                writer.payload(payload, write, &done).map_err(unwritten)?;
+                *left = writer.left();
+                Ok((writer.into_bytes(), Some(done.published)))
+            }
+            MutationField::Changes { slot, payload } => {
+                let Some(Bound::Batch(input)) = bound.get(*slot) else { return Err(unsent()) };
+                let done = mutation::saga::run(&self.live, &self.clients, caller, token, input).await?;
+                let mut writer = Writer::over(done.graph(), &done.published, bound, *left);
+                writer.changes_payload(payload, input, &done).map_err(unwritten)?;
+                *left = writer.left();
+                let json = writer.into_bytes();
+                Ok((json, Some(done.published)))
+            }
+        }
     }
 }
 

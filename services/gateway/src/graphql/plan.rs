@@ -3,6 +3,7 @@
 //! A plan depends on the document and on the variables that decide which fields are asked for; not on other variables,
 //! which [`bind`](super::bind) puts into the numbered slots of a plan for each request.
 
+mod batch;
 mod collect;
 mod object;
 mod reach;
@@ -28,6 +29,7 @@ use super::{
     error::{Code, GraphqlError},
     limits::Limits,
 };
+pub(super) use batch::{ChangesField, ResultField, StepField};
 pub(super) use object::What;
 pub(super) use reach::{ReachEdgeField, ReachField, ReachItem, ReachStepField};
 pub(super) use search::{HighlightField, PartField, SearchEdgeField, SearchField, SearchItem};
@@ -118,6 +120,7 @@ pub(super) enum Purpose {
     Reach,
     Search,
     Mutation(Kind, Verb),
+    Batch,
     Changes,
 }
 
@@ -136,6 +139,37 @@ pub(super) enum Verb {
     Create,
     Update,
     Retire,
+}
+
+impl Verb {
+    /// Every verb.
+    const ALL: [Verb; 3] = [Verb::Create, Verb::Update, Verb::Retire];
+
+    /// What the name of a mutation begins with: `create`.
+    fn prefix(self) -> &'static str {
+        match self {
+            Verb::Create => "create",
+            Verb::Update => "update",
+            Verb::Retire => "retire",
+        }
+    }
+
+    /// What the name of its payload begins with: `Create`.
+    pub(super) fn type_prefix(self) -> &'static str {
+        match self {
+            Verb::Create => "Create",
+            Verb::Update => "Update",
+            Verb::Retire => "Retire",
+        }
+    }
+
+    /// What a mutation of one record does: `updateCapability`.
+    pub(super) fn of_field(name: &str) -> Option<(Verb, Kind)> {
+        Verb::ALL.into_iter().find_map(|verb| {
+            let rest = name.strip_prefix(verb.prefix())?;
+            Kind::ALL.iter().copied().find(|kind| kind.info().name == rest).map(|kind| (verb, kind))
+        })
+    }
 }
 
 /// A field of `Query`.
@@ -176,6 +210,7 @@ pub(super) type NodeItems = HashMap<Kind, Vec<Item<RecordField>>>;
 pub(super) enum MutationField {
     TypeName,
     Write { slot: usize, kind: Kind, verb: Verb, payload: Vec<Item<PayloadField>> },
+    Changes { slot: usize, payload: Vec<Item<ChangesField>> },
 }
 
 /// A field of a payload.
@@ -185,6 +220,7 @@ pub(super) enum PayloadField {
     Record(Vec<Item<RecordField>>),
     UserErrors { input: Vec<Item<ErrorField>>, conflict: Vec<Item<ErrorField>> },
     Warnings(Vec<Item<ErrorField>>),
+    DryRun,
     Stale,
 }
 

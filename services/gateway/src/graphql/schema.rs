@@ -1,5 +1,6 @@
 //! The GraphQL schema, written from the model table.
 
+mod apply_changes;
 mod federation;
 mod inputs;
 mod objects;
@@ -157,6 +158,7 @@ fn sdl(reader: Reader) -> String {
     kinds(&mut out);
     reach::types(&mut out);
     out.push_str(search::TYPES);
+    apply_changes::types(&mut out);
     query(&mut out, reader);
     mutation(&mut out);
     subscription::write(&mut out, reader);
@@ -232,6 +234,7 @@ fn query(out: &mut String, reader: Reader) {
 
 fn mutation(out: &mut String) {
     out.push_str("\"What can be changed. Needs the permission `write`. The mutations of a request run one after the other.\"\ntype Mutation {\n");
+    out.push_str(apply_changes::FIELD);
     for kind in Kind::ALL {
         let info = kind.info();
         for (verb, doc) in [
@@ -454,7 +457,7 @@ enum UserErrorCode {
   MALFORMED
   "The record to be changed, or one referred to, is not there."
   NOT_FOUND
-  "The key or external id belongs to another record."
+  "The key, external id or temporary id belongs to another record."
   TAKEN
   "The references would form a cycle."
   CYCLE
@@ -466,6 +469,8 @@ enum UserErrorCode {
   RULE
   "The record has another version than expected."
   VERSION_CONFLICT
+  "The `clientMutationId` was used for another input."
+  MUTATION_ID_REUSED
 }
 
 "How the graph that answers is doing."

@@ -9,6 +9,7 @@ mod query;
 mod random;
 mod reach;
 mod resume;
+mod saga;
 mod search;
 mod subscription;
 mod tree;

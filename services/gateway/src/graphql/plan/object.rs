@@ -85,14 +85,11 @@ impl<'d> Compiler<'d> {
             if name == "__typename" {
                 return Ok(MutationField::TypeName);
             }
-            let verbs = [("create", Verb::Create), ("update", Verb::Update), ("retire", Verb::Retire)];
-            let (verb, kind) = verbs
-                .into_iter()
-                .find_map(|(prefix, verb)| {
-                    let rest = name.strip_prefix(prefix)?;
-                    Kind::ALL.iter().copied().find(|kind| kind.info().name == rest).map(|kind| (verb, kind))
-                })
-                .ok_or_else(|| unknown(name))?;
+            if name == "applyChanges" {
+                let slot = this.slot(group, Purpose::Batch);
+                return Ok(MutationField::Changes { slot, payload: this.changes(group)? });
+            }
+            let (verb, kind) = Verb::of_field(name).ok_or_else(|| unknown(name))?;
             let slot = this.slot(group, Purpose::Mutation(kind, verb));
             Ok(MutationField::Write { slot, kind, verb, payload: this.payload(group, kind, verb)? })
         })
@@ -100,12 +97,7 @@ impl<'d> Compiler<'d> {
 
     fn payload(&mut self, group: &Group<'d>, kind: Kind, verb: Verb) -> Compiled<PayloadField> {
         let info = kind.info();
-        let prefix = match verb {
-            Verb::Create => "Create",
-            Verb::Update => "Update",
-            Verb::Retire => "Retire",
-        };
-        let groups = self.below(group, &format!("{prefix}{}Payload", info.name), &[]);
+        let groups = self.below(group, &format!("{}{}Payload", verb.type_prefix(), info.name), &[]);
         self.items(groups, |this, name, group| {
             Ok(match name {
                 "__typename" => PayloadField::TypeName(info.name, verb),
@@ -115,6 +107,7 @@ impl<'d> Compiler<'d> {
                     conflict: this.error(group, "VersionConflict")?,
                 },
                 "warnings" => PayloadField::Warnings(this.error(group, "Warning")?),
+                "dryRun" => PayloadField::DryRun,
                 "stale" => PayloadField::Stale,
                 _ if name == info.singular => PayloadField::Record(this.record(group, kind)?),
                 _ => return Err(unknown(name)),
@@ -122,7 +115,7 @@ impl<'d> Compiler<'d> {
         })
     }
 
-    fn error(&mut self, group: &Group<'d>, type_name: &'static str) -> Compiled<ErrorField> {
+    pub(super) fn error(&mut self, group: &Group<'d>, type_name: &'static str) -> Compiled<ErrorField> {
         let groups = self.below(group, type_name, &["UserError"]);
         self.items(groups, |_, name, _| {
             Ok(match name {

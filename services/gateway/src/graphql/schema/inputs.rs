@@ -104,7 +104,7 @@ pub(super) fn facet(out: &mut String, info: &'static KindInfo) {
 /// What the mutations of a kind take and give.
 pub(super) fn mutations(out: &mut String, info: &'static KindInfo) {
     let name = info.name;
-    let mutation_id = "  \"Any text that names this mutation. Sent again with the same text and input, the mutation is not done again but answered again.\"\n  clientMutationId: String\n";
+    let mutation_id = "  \"Any text that names this mutation. Sent again with the same text and input, the mutation is not done again but answered again.\"\n  clientMutationId: String\n  \"Whether to write nothing and only say what would happen: what is wrong, what is odd, and the record as it would be.\"\n  dryRun: Boolean = false\n";
     let _ = writeln!(
         out,
         "\"What to make of the kind {name}.\"\ninput Create{name}Input {{\n{mutation_id}{}}}\n",
@@ -122,7 +122,7 @@ pub(super) fn mutations(out: &mut String, info: &'static KindInfo) {
     for verb in ["Create", "Update", "Retire"] {
         let _ = writeln!(
             out,
-            "\"What came of it.\"\ntype {verb}{name}Payload {{\n  \"The text given with the input.\"\n  clientMutationId: String\n  \"The record as it is now; null if nothing was written.\"\n  {}: {name}\n  \"What kept the mutation from being done; empty if it was done.\"\n  userErrors: [UserError!]!\n  \"What is odd though the mutation was done.\"\n  warnings: [Warning!]!\n  \"Whether the graph does not show the change yet. It is written; the record given here is what was written, its relations may lag.\"\n  stale: Boolean!\n}}\n",
+            "\"What came of it.\"\ntype {verb}{name}Payload {{\n  \"The text given with the input.\"\n  clientMutationId: String\n  \"Whether it was a dry run: nothing was written.\"\n  dryRun: Boolean!\n  \"The record as it is now, in a dry run as it would be; null if the mutation could not be done. A record that a dry run would make has an id of its own in each.\"\n  {}: {name}\n  \"What kept the mutation from being done; empty if it was done.\"\n  userErrors: [UserError!]!\n  \"What is odd though the mutation was done.\"\n  warnings: [Warning!]!\n  \"Whether the graph does not show the change yet. It is written; the record given here is what was written, its relations may lag.\"\n  stale: Boolean!\n}}\n",
             info.singular
         );
     }

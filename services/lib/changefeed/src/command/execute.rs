@@ -136,7 +136,8 @@ fn update(
     let changed = merge(command, false, &mut after, set, &mut problems);
     if command.expected_version.is_some_and(|expected| expected != version(before)) {
         let fields = changed.iter().filter_map(|index| command.kind.info().field(*index));
-        return conflict(Some(id), version(before), fields.map(|info| info.column.to_owned()).collect());
+        let conflict = conflict(Some(id), version(before), fields.map(|info| info.column.to_owned()).collect());
+        return ItemResult { problems, ..conflict };
     }
     for info in changed.iter().filter_map(|index| command.kind.info().field(*index)) {
         let value = after.entity().map_or(Value::Null, |entity| entity.get(info.index));

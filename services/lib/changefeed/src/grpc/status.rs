@@ -8,6 +8,7 @@ pub(super) fn of_apply(error: &ApplyError) -> Status {
     match error {
         ApplyError::Forbidden(forbidden) => Status::permission_denied(forbidden.to_string()),
         ApplyError::Request(_) => Status::invalid_argument(error.to_string()),
+        ApplyError::KeyReused => Status::already_exists(error.to_string()),
         ApplyError::TooLarge(_) => Status::resource_exhausted(error.to_string()),
         ApplyError::Contended => Status::aborted(error.to_string()),
         ApplyError::Stopping => Status::unavailable(error.to_string()),

@@ -34,6 +34,9 @@ pub enum ApplyError {
     /// The request as a whole is not sound.
     #[error("{0}")]
     Request(&'static str),
+    /// The key is that of another batch.
+    #[error("the idempotency key was used for another batch")]
+    KeyReused,
     /// The batch is too large to be answered or checked in one piece.
     #[error("the batch is too large: {0}")]
     TooLarge(&'static str),
@@ -53,7 +56,7 @@ impl OwnerService {
     ///
     /// # Errors
     /// If the caller may not write, the request as a whole is not sound, or the database can not store it.
-    pub async fn apply(&self, caller: &Caller, request: ApplyRequest) -> Result<ApplyResponse, ApplyError> {
+    pub async fn apply(&self, caller: &Caller, mut request: ApplyRequest) -> Result<ApplyResponse, ApplyError> {
         caller.require(Permission::Write)?;
         let source = checked_name(&request.source)
             .ok_or(ApplyError::Request("`source` must have at most 256 bytes and no control characters"))?;
@@ -62,12 +65,14 @@ impl OwnerService {
         if request.commands.len() > MAX_COMMANDS {
             return Err(ApplyError::Request("a batch must have at most 10,000 commands"));
         }
-        let key = if request.dry_run {
+        let dry_run = std::mem::take(&mut request.dry_run);
+        let key = if dry_run && request.idempotency_key.is_empty() {
             None
         } else {
             let key = checked_name(&request.idempotency_key).filter(|key| !key.is_empty());
             let key =
                 key.ok_or(ApplyError::Request("`idempotency_key` must have 1 to 256 bytes and no control characters"))?;
+            // Without `dry_run`, so that a dry run finds the answer to the batch itself.
             let body_hash = xxh3_128(&request.encode_to_vec()).to_be_bytes();
             Some(BatchKey { actor: caller.subject().to_owned(), key, body_hash })
         };
@@ -75,6 +80,7 @@ impl OwnerService {
         let batch = Batch {
             commands: request.commands.iter().map(|command| prepare(owner, command)).collect(),
             key,
+            dry_run,
             actor: caller.subject().to_owned(),
             source,
             run,
@@ -106,7 +112,7 @@ impl OwnerService {
             };
             match error {
                 AttemptError::KeyReused => {
-                    return Err(ApplyError::Request("the idempotency key was used for another batch"));
+                    return Err(ApplyError::KeyReused);
                 }
                 AttemptError::TooLarge => {
                     return Err(ApplyError::TooLarge("its answer would not fit into a message; send smaller ones"));

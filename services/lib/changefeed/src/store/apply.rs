@@ -36,8 +36,9 @@ const ENVELOPE_BYTES: usize = 64 << 10;
 /// A batch that is ready to be applied.
 pub(crate) struct Batch {
     pub(crate) commands: Vec<Result<Prepared, Vec<Problem>>>,
-    /// `None` for a dry run.
+    /// A dry run may have none.
     pub(crate) key: Option<BatchKey>,
+    pub(crate) dry_run: bool,
     pub(crate) actor: String,
     pub(crate) source: String,
     pub(crate) run: String,
@@ -88,7 +89,7 @@ impl From<LoadError> for AttemptError {
 impl Store {
     /// Tries once to apply a batch.
     pub(crate) async fn attempt(&self, mut attempt: Attempt<'_>) -> Result<ApplyResponse, AttemptError> {
-        let dry = attempt.batch.key.is_none();
+        let dry = attempt.batch.dry_run;
         let transaction = self.begin(dry).await?;
         let answer = self.attempt_in(&transaction, &mut attempt).await;
         match answer {
@@ -122,12 +123,12 @@ impl Store {
             return Ok((response, None));
         }
         let commands: Vec<&Prepared> = batch.commands.iter().filter_map(|command| command.as_ref().ok()).collect();
-        if batch.key.is_some() {
+        if !batch.dry_run {
             for kind in needs::restructured(&commands) {
                 self.lock_structure(transaction, kind).await?;
             }
         }
-        let mut set = load::load(self, transaction, &commands, attempt.rules, batch.key.is_none()).await?;
+        let mut set = load::load(self, transaction, &commands, attempt.rules, batch.dry_run).await?;
         let mut context =
             Context { owner: self.inner.owner, rules: attempt.rules, now: attempt.now, next_id: &mut *attempt.next_id };
         let items = execute(&batch.commands, &mut set, &mut context);
@@ -136,7 +137,7 @@ impl Store {
         if response.encoded_len() > MAX_MESSAGE_BYTES - ENVELOPE_BYTES {
             return Err(AttemptError::TooLarge);
         }
-        let Some(key) = batch.key.as_ref().filter(|_| sound) else {
+        let Some(key) = batch.key.as_ref().filter(|_| sound && !batch.dry_run) else {
             let head = head::read(transaction).await?;
             response.applied = false;
             response.cursor = Some(head.cursor());

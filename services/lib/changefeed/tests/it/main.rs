@@ -51,6 +51,8 @@ on_both! {
     batch::a_batch_that_comes_twice_at_a_time_is_applied_once,
     batch::a_key_is_not_used_for_another_batch,
     batch::a_dry_run_writes_nothing,
+    batch::a_dry_run_with_the_key_of_a_batch_finds_its_answer,
+    batch::a_conflict_tells_what_else_is_wrong,
     batch::one_bad_command_stops_the_batch,
     batch::later_commands_see_earlier_ones,
     batch::names_can_be_handed_on_within_a_batch,

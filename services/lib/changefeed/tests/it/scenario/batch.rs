@@ -3,7 +3,7 @@
 use spil_auth::{Caller, Permission};
 use spil_changefeed::ApplyError;
 use spil_proto::{
-    changefeed::v1::{Command, Outcome, ProblemCode, Record, Reference, Target, target::By},
+    changefeed::v1::{ApplyRequest, Command, Outcome, ProblemCode, Record, Reference, Target, target::By},
     model::{Kind, Owner, Value, field},
 };
 use uuid::Uuid;
@@ -57,7 +57,7 @@ pub(crate) async fn a_key_is_not_used_for_another_batch(database: Database) {
     let mut other = request.clone();
     other.commands = vec![create(capability(None, "B"))];
     let refused = owner.service.apply(&owner.caller, other.clone()).await;
-    assert!(matches!(refused, Err(ApplyError::Request(_))));
+    assert!(matches!(refused, Err(ApplyError::KeyReused)));
     // Somebody else's keys are their own.
     let caller = spil_auth::Caller::new("another", spil_auth::Permission::ALL);
     let answer = owner.service.apply(&caller, other).await.expect("an answer");
@@ -83,6 +83,33 @@ pub(crate) async fn a_dry_run_writes_nothing(database: Database) {
     assert_eq!((owner.head().await, owner.digest().await), (before, digest));
     // And again: nothing was kept that could be in the way.
     assert_eq!(outcomes(&owner.send(request).await), outcomes(&answer));
+}
+
+pub(crate) async fn a_dry_run_with_the_key_of_a_batch_finds_its_answer(database: Database) {
+    let owner = TestOwner::new(&database, Owner::Capability).await;
+    let request = batch(vec![create(capability(Some("once"), "Once"))]);
+    let dry = ApplyRequest { dry_run: true, ..request.clone() };
+    for _ in 0..2 {
+        let asked = owner.send(dry.clone()).await;
+        assert!(!asked.applied && !asked.replayed, "a dry run keeps no answer");
+    }
+    let done = owner.send(request.clone()).await;
+    assert!(done.applied && !done.replayed);
+    let asked = owner.send(dry.clone()).await;
+    assert!(asked.applied && asked.replayed);
+    assert_eq!((asked.items, asked.cursor), (done.items, done.cursor));
+    let other = ApplyRequest { commands: vec![create(capability(None, "B"))], ..dry };
+    assert!(matches!(owner.service.apply(&owner.caller, other).await, Err(ApplyError::KeyReused)));
+}
+
+pub(crate) async fn a_conflict_tells_what_else_is_wrong(database: Database) {
+    let owner = TestOwner::new(&database, Owner::Capability).await;
+    owner.one(create(capability(Some("a"), "A"))).await;
+    let mut stale = update(by_key("a"), &["name"], capability(None, &"x".repeat(5000)));
+    stale.expected_version = Some(7);
+    let item = owner.send(batch(vec![stale])).await.items.remove(0);
+    assert_eq!((item.outcome(), item.version), (Outcome::Conflict, 1));
+    assert_eq!(item.problems.iter().map(|problem| problem.code()).collect::<Vec<_>>(), [ProblemCode::TooLong]);
 }
 
 pub(crate) async fn who_may_only_write_is_shown_no_record(database: Database) {

@@ -1,0 +1,295 @@
+//! `applyChanges` over owners that fail at the worst moment.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Mutex,
+};
+
+use futures::stream;
+use spil_proto::{
+    capability::v1::service::capability_service_server::{CapabilityService, CapabilityServiceServer},
+    changefeed::v1::{
+        Action, ApplyRequest, ApplyResponse, DigestRequest, DigestResponse, ItemResult, Outcome, Problem, ProblemCode,
+        SnapshotRequest, SnapshotResponse, WatchRequest, WatchResponse, target,
+    },
+    initiative::v1::service::initiative_service_server::{InitiativeService, InitiativeServiceServer},
+    workforce::v1::service::workforce_service_server::{WorkforceService, WorkforceServiceServer},
+};
+use tonic::{Request as Call, Response as Reply, Status, transport::Server};
+
+use super::*;
+
+/// What goes wrong with a call that is to write.
+#[derive(Clone, Copy, PartialEq)]
+enum Mishap {
+    /// The owner is gone before it writes.
+    Before,
+    /// The owner writes and is gone before it answers.
+    After,
+    /// The data have changed since the trial.
+    Refused,
+    /// The token is not taken any more.
+    Forbidden,
+}
+
+/// An owner that takes every command, keeps answers by their key, and fails as it is told.
+#[derive(Clone, Default)]
+struct Fake(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    /// Every call, dry or not.
+    calls: Vec<ApplyRequest>,
+    /// What was written, by key.
+    written: HashMap<String, (ApplyRequest, ApplyResponse)>,
+    mishaps: VecDeque<Mishap>,
+}
+
+impl Fake {
+    fn apply(&self, request: ApplyRequest) -> Result<ApplyResponse, Status> {
+        let mut state = self.0.lock().expect("no panic");
+        state.calls.push(request.clone());
+        let mishap = if request.dry_run { None } else { state.mishaps.pop_front() };
+        if let Some((known, answer)) = state.written.get(&request.idempotency_key) {
+            if known.commands != request.commands {
+                return Err(Status::already_exists("the key was used"));
+            }
+            if mishap.is_some() {
+                return Err(Status::unavailable("gone"));
+            }
+            return Ok(ApplyResponse { replayed: true, ..answer.clone() });
+        }
+        match mishap {
+            Some(Mishap::Before) => return Err(Status::unavailable("gone")),
+            Some(Mishap::Forbidden) => return Err(Status::permission_denied("not any more")),
+            Some(Mishap::Refused) => {
+                let problem =
+                    Problem { code: ProblemCode::Taken.into(), field: "key".to_owned(), ..Problem::default() };
+                let refused =
+                    ItemResult { outcome: Outcome::Invalid.into(), problems: vec![problem], ..ItemResult::default() };
+                return Ok(ApplyResponse { items: vec![refused; request.commands.len()], ..ApplyResponse::default() });
+            }
+            Some(Mishap::After) | None => {}
+        }
+        let items = request.commands.iter().map(|command| {
+            let mut record = command.values.clone().expect("values");
+            let id = match command.target.as_ref().and_then(|target| target.by.clone()) {
+                Some(target::By::Id(id)) => id,
+                _ => Uuid::now_v7().as_bytes().to_vec(),
+            };
+            let header = record.entity_mut().expect("an entity").header_mut();
+            header.id.clone_from(&id);
+            header.version = 1;
+            let outcome = if command.action() == Action::Create { Outcome::Created } else { Outcome::Updated };
+            ItemResult { outcome: outcome.into(), id, version: 1, record: Some(record), ..ItemResult::default() }
+        });
+        let cursor = Cursor { store_id: vec![7; 16], epoch: 1, revision: 9, mark: 9 };
+        let answer = ApplyResponse {
+            applied: !request.dry_run,
+            items: items.collect(),
+            cursor: Some(cursor),
+            ..ApplyResponse::default()
+        };
+        if !request.dry_run {
+            state.written.insert(request.idempotency_key.clone(), (request, answer.clone()));
+        }
+        if mishap == Some(Mishap::After) { Err(Status::unavailable("gone")) } else { Ok(answer) }
+    }
+
+    /// Lets the next calls that are to write go wrong: four of them, since a call is tried four times.
+    fn fail(&self, mishap: Mishap) {
+        self.0.lock().expect("no panic").mishaps = VecDeque::from([mishap; 4]);
+    }
+
+    fn recover(&self) {
+        self.0.lock().expect("no panic").mishaps.clear();
+    }
+
+    /// The batches that were written.
+    fn written(&self) -> Vec<ApplyRequest> {
+        self.0.lock().expect("no panic").written.values().map(|(request, _)| request.clone()).collect()
+    }
+
+    /// How many calls were to write.
+    fn attempts(&self) -> usize {
+        self.0.lock().expect("no panic").calls.iter().filter(|call| !call.dry_run).count()
+    }
+}
+
+type Nothing<T> = stream::Empty<Result<T, Status>>;
+
+macro_rules! serve {
+    ($service:ident) => {
+        #[tonic::async_trait]
+        impl $service for Fake {
+            type SnapshotStream = Nothing<SnapshotResponse>;
+            type WatchStream = Nothing<WatchResponse>;
+
+            async fn apply(&self, request: Call<ApplyRequest>) -> Result<Reply<ApplyResponse>, Status> {
+                Fake::apply(self, request.into_inner()).map(Reply::new)
+            }
+
+            async fn snapshot(&self, _: Call<SnapshotRequest>) -> Result<Reply<Self::SnapshotStream>, Status> {
+                Err(Status::unimplemented("not needed"))
+            }
+
+            async fn watch(&self, _: Call<WatchRequest>) -> Result<Reply<Self::WatchStream>, Status> {
+                Err(Status::unimplemented("not needed"))
+            }
+
+            async fn digest(&self, _: Call<DigestRequest>) -> Result<Reply<DigestResponse>, Status> {
+                Err(Status::unimplemented("not needed"))
+            }
+        }
+    };
+}
+
+serve!(CapabilityService);
+serve!(WorkforceService);
+serve!(InitiativeService);
+
+/// An engine over the sample, and its owners in the order of [`Owner::ALL`].
+async fn system() -> (Engine, [Fake; 3]) {
+    let fakes = [Fake::default(), Fake::default(), Fake::default()];
+    let [capability, workforce, initiative] = fakes.clone();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    drop(listener);
+    let server = Server::builder()
+        .add_service(CapabilityServiceServer::new(capability))
+        .add_service(WorkforceServiceServer::new(workforce))
+        .add_service(InitiativeServiceServer::new(initiative))
+        .serve(address);
+    tokio::spawn(server);
+    let engine = engine(&sample(), Limits::default());
+    let endpoint = Endpoint::from_shared(format!("http://{address}")).expect("a URL");
+    let clients = Owner::ALL.map(|owner| OwnerClient::new(owner, endpoint.connect_lazy()));
+    (Engine { clients, ..engine }, fakes)
+}
+
+/// A batch over all owners.
+async fn send(engine: &Engine, name: Option<&str>) -> Json {
+    let query = "mutation($input: ApplyChangesInput!) { applyChanges(input: $input) { applied stale steps { owner status changes message }
+        results { id outcome record { name } userErrors { code path } } userErrors { code path } warnings { path } } }";
+    let changes = json!([
+        {"createRoleImpact": {"initiativeId": "#i", "roleId": "#r", "kind": "CREATED"}},
+        {"temporaryId": "i", "createInitiative": {"name": "initiative"}},
+        {"temporaryId": "r", "createRole": {"name": "role"}},
+        {"temporaryId": "c", "createCapability": {"name": "capability"}},
+        {"createCapabilityChange": {"initiativeId": "#i", "capabilityId": "#c"}},
+    ]);
+    ask_with(engine, query, json!({"input": {"clientMutationId": name, "changes": changes}})).await
+}
+
+fn steps(answer: &Json) -> Vec<(String, String)> {
+    let text = |json: &Json| json.as_str().unwrap_or_default().to_owned();
+    let steps = answer["data"]["applyChanges"]["steps"].as_array().expect("steps");
+    steps.iter().map(|step| (text(&step["owner"]), text(&step["status"]))).collect()
+}
+
+fn of<'a>(statuses: [(&'a str, &'a str); 3]) -> Vec<(String, String)> {
+    statuses.map(|(owner, status)| (owner.to_owned(), status.to_owned())).to_vec()
+}
+
+fn outcomes(answer: &Json) -> Vec<String> {
+    let results = answer["data"]["applyChanges"]["results"].as_array().expect("results");
+    results.iter().map(|result| result["outcome"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn an_owner_that_fails_between_two_steps_is_told_and_the_repetition_ends_it() {
+    for (mishap, writes) in [(Mishap::Before, 0), (Mishap::After, 1)] {
+        let (engine, [capability, workforce, initiative]) = system().await;
+        initiative.fail(mishap);
+        let answer = send(&engine, Some("name")).await;
+        let payload = &answer["data"]["applyChanges"];
+        assert_eq!(payload["applied"], false, "{answer}");
+        let wanted = of([("WORKFORCE", "APPLIED"), ("CAPABILITY", "APPLIED"), ("INITIATIVE", "UNKNOWN")]);
+        assert_eq!(steps(&answer), wanted);
+        assert!(payload["steps"][2]["message"].as_str().is_some_and(|message| message.contains("clientMutationId")));
+        assert_eq!(outcomes(&answer), ["UNKNOWN", "UNKNOWN", "CREATED", "CREATED", "UNKNOWN"]);
+        assert_eq!(payload["userErrors"], json!([]));
+        assert_eq!(payload["results"][2]["record"], json!({"name": "role"}), "what is written is shown");
+        assert_eq!((initiative.written().len(), initiative.attempts()), (writes, 4));
+        initiative.recover();
+        let again = send(&engine, Some("name")).await;
+        assert_eq!(again["data"]["applyChanges"]["applied"], true, "{again}");
+        assert_eq!(outcomes(&again), ["CREATED"; 5]);
+        assert_eq!(again["data"]["applyChanges"]["warnings"], json!([{"path": ["input", "clientMutationId"]}]));
+        assert_eq!(payload["results"][3]["id"], again["data"]["applyChanges"]["results"][3]["id"]);
+        for owner in [&capability, &workforce, &initiative] {
+            assert_eq!(owner.written().len(), 1);
+        }
+        assert_eq!((capability.attempts(), workforce.attempts()), (1, 1), "what was done is not even tried again");
+        // The initiative owner was told of the very records that the others had made.
+        let made = |owner: &Fake, at: usize| owner.written()[0].commands[at].target.clone().expect("an id");
+        let Some(target::By::Id(role)) = made(&workforce, 0).by else { panic!("an id") };
+        let impact = initiative.written()[0].commands[1].values.clone().expect("values");
+        let field = Kind::RoleImpact.info().field_by_column("role_id").expect("a field").index;
+        let role = Uuid::from_slice(&role).expect("an id");
+        assert_eq!(impact.entity().expect("an entity").get(field), Value::Id(role));
+        assert_eq!((role.get_version_num(), role.as_bytes()[0]), (7, 0));
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_lost_once_is_asked_for_again() {
+    let (engine, [_, _, initiative]) = system().await;
+    initiative.0.lock().expect("no panic").mishaps = VecDeque::from([Mishap::After]);
+    let answer = send(&engine, None).await;
+    assert_eq!(answer["data"]["applyChanges"]["applied"], true);
+    assert_eq!((initiative.written().len(), initiative.attempts()), (1, 2));
+}
+
+#[tokio::test]
+async fn data_that_changed_since_the_trial_stop_the_saga_where_it_is() {
+    let (engine, [capability, workforce, initiative]) = system().await;
+    capability.fail(Mishap::Refused);
+    let answer = send(&engine, Some("name")).await;
+    let payload = &answer["data"]["applyChanges"];
+    let wanted = of([("WORKFORCE", "APPLIED"), ("CAPABILITY", "REFUSED"), ("INITIATIVE", "NOT_ATTEMPTED")]);
+    assert_eq!(steps(&answer), wanted);
+    assert_eq!(outcomes(&answer), ["NOT_ATTEMPTED", "NOT_ATTEMPTED", "CREATED", "REFUSED", "NOT_ATTEMPTED"]);
+    assert_eq!(
+        payload["userErrors"],
+        json!([{"code": "TAKEN", "path": ["input", "changes", "3", "createCapability", "key"]}])
+    );
+    assert_eq!((payload["applied"].clone(), workforce.written().len(), initiative.attempts()), (json!(false), 1, 0));
+    capability.recover();
+    assert_eq!(send(&engine, Some("name")).await["data"]["applyChanges"]["applied"], true);
+    assert_eq!(workforce.attempts(), 1);
+}
+
+#[tokio::test]
+async fn an_owner_that_turns_the_caller_away_after_another_has_written_is_told_of() {
+    let (engine, [capability, ..]) = system().await;
+    capability.fail(Mishap::Forbidden);
+    let answer = send(&engine, None).await;
+    let wanted = of([("WORKFORCE", "APPLIED"), ("CAPABILITY", "REFUSED"), ("INITIATIVE", "NOT_ATTEMPTED")]);
+    assert_eq!(steps(&answer), wanted);
+    assert_eq!(answer["data"]["applyChanges"]["steps"][1]["message"], "not any more");
+}
+
+#[tokio::test]
+async fn nothing_is_written_where_an_owner_can_not_be_asked_first() {
+    let (mut engine, [capability, workforce, _]) = system().await;
+    engine.clients[2] = OwnerClient::new(Owner::Initiative, Endpoint::from_static("http://127.0.0.1:1").connect_lazy());
+    let answer = send(&engine, Some("name")).await;
+    assert_eq!(
+        (&answer["data"]["applyChanges"], &answer["errors"][0]["extensions"]["code"]),
+        (&Json::Null, &json!("UNAVAILABLE"))
+    );
+    assert!(answer["errors"][0]["message"].as_str().is_some_and(|message| message.contains("nothing was written")));
+    assert_eq!((capability.attempts(), workforce.attempts()), (0, 0));
+}
+
+#[tokio::test]
+async fn the_ids_that_a_named_batch_makes_are_those_of_its_caller_and_name() {
+    let (engine, [capability, ..]) = system().await;
+    let name = Uuid::now_v7();
+    send(&engine, Some(&name.to_string())).await;
+    let made = capability.written().remove(0).commands.remove(0).target.expect("an id").by;
+    let Some(target::By::Id(id)) = made else { panic!("an id") };
+    assert_eq!(&id[..6], &name.as_bytes()[..6], "a name that bears a time gives it to the ids");
+    assert_eq!(Uuid::from_slice(&id).expect("an id").get_version_num(), 7);
+}
