@@ -8,17 +8,17 @@ use spil_proto::model::Owner;
 use tokio::sync::watch;
 
 use super::{
-    event::{self, Said},
+    event::{self, Asked, Said},
     fill::{self, Piece, expired},
     heavy, place, token_of,
 };
 use crate::{
     graphql::{
         Engine, FRESHNESS_LIMIT, LIGHT_COST, authorize,
-        bind::{Bound, Wanted},
+        bind::Bound,
         error::{Code, GraphqlError},
         execute::Halt,
-        plan::{ChangeField, Item, Plan, Root, SubscriptionField},
+        plan::{Plan, Root, SubscriptionField},
     },
     journal::{Follow, Found, Logged, Opening, Reader, Spot, Taken, What, number},
     live::Published,
@@ -38,16 +38,16 @@ pub(super) struct Feed {
 
 impl Feed {
     /// What is asked, and which changes are wanted.
-    fn asked(&self) -> Option<((&str, &[Item<ChangeField>]), &Wanted)> {
+    fn asked(&self) -> Option<Asked<'_>> {
         let Root::Subscription(item) = &self.plan.root else { return None };
         let SubscriptionField::Changes { slot, items } = &item.what else { return None };
         let Some(Bound::Changes(wanted)) = self.bound.get(*slot) else { return None };
-        Some(((&item.key, items), wanted))
+        Some(Asked { key: &item.key, items, wanted, bound: &self.bound })
     }
 
     fn say(&self, published: &Published, said: &Said<'_>, cost: u64) -> Result<Option<Bytes>, Halt> {
-        let (asked, wanted) = self.asked().ok_or(Halt::Mismatch)?;
-        Ok(event::say(published, said, asked, (wanted, &self.bound), cost)?.map(Bytes::from))
+        let asked = self.asked().ok_or(Halt::Mismatch)?;
+        Ok(event::say(published, said, &asked, cost)?.map(Bytes::from))
     }
 }
 
@@ -159,7 +159,7 @@ impl ChangeStream {
     async fn send(&mut self) -> Result<Option<Bytes>, GraphqlError> {
         let Some(Current { revision, mut next, entry }) = self.current.take() else { return Ok(None) };
         let feed = Arc::clone(&self.feed);
-        let (_, wanted) = feed.asked().ok_or_else(|| GraphqlError::from(Halt::Mismatch))?;
+        let wanted = feed.asked().ok_or_else(|| GraphqlError::from(Halt::Mismatch))?.wanted;
         while let Some(event) = revision.events.get(next) {
             let number = next;
             next += 1;

@@ -27,17 +27,27 @@ pub(super) struct Said<'a> {
     pub(super) token: &'a str,
 }
 
-/// Writes the answer that says a change, if it is wanted, and how much more work it might have been.
+/// Which changes are asked for, and what of them.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    /// The key in the answer, as JSON with the colon.
+    pub(super) key: &'a str,
+    pub(super) items: &'a [Item<ChangeField>],
+    pub(super) wanted: &'a Wanted,
+    pub(super) bound: &'a [Bound],
+}
+
+/// Writes the answer that says a change, if it is wanted.
 ///
 /// # Errors
 /// If it is too much work.
 pub(super) fn say(
     published: &Published,
     said: &Said<'_>,
-    (key, items): (&str, &[Item<ChangeField>]),
-    (wanted, bound): (&Wanted, &[Bound]),
+    asked: &Asked<'_>,
     cost: u64,
 ) -> Result<Option<Vec<u8>>, Halt> {
+    let Asked { key, items, wanted, bound } = *asked;
     let event = said.event;
     let filter = wanted.filter(event.kind);
     let is_asked = items.iter().any(|item| matches!(item.what, ChangeField::Record(_)));
