@@ -59,7 +59,7 @@ pub struct Config {
     pub trusted_documents: Option<PathBuf>,
     /// Whether no other documents than those of the manifest are run.
     pub trusted_documents_only: bool,
-    /// Whether the schema can be asked for, by `__schema` and `__type` and at `/schema.graphql`.
+    /// Whether the schema can be asked for, by `__schema`, `__type` and `_service` and at `/schema.graphql`.
     pub introspection: bool,
 }
 

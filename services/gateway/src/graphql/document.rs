@@ -186,7 +186,7 @@ impl Documents {
             return Ok(Arc::clone(found));
         }
         let plan = Arc::new(plan::compile(&prepared.document, operation, variables, &self.limits)?);
-        if !self.rules.introspection && plan.introspections() > 0 {
+        if !self.rules.introspection && plan.tells_schema() {
             return Err(GraphqlError::new(Code::IntrospectionDisabled, "the schema can not be asked for here"));
         }
         lock(&self.plans).put(key, Arc::clone(&plan));

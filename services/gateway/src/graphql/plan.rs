@@ -54,6 +54,12 @@ impl Plan {
         items.iter().filter(|item| matches!(item.what, QueryField::Introspection)).count()
     }
 
+    /// Whether it asks for the schema, or for its text as subgraphs give it to routers.
+    pub(super) fn tells_schema(&self) -> bool {
+        let Root::Query(items) = &self.root else { return false };
+        items.iter().any(|item| matches!(item.what, QueryField::Introspection | QueryField::Service(_)))
+    }
+
     /// Whether it searches by words.
     pub(super) fn searches(&self) -> bool {
         let items = match &self.root {

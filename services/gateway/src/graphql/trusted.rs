@@ -20,7 +20,7 @@ pub struct DocumentRules {
     pub trusted: Option<Arc<TrustedDocuments>>,
     /// Whether no other documents are run.
     pub only_trusted: bool,
-    /// Whether documents may ask for the schema itself, by `__schema` and `__type`.
+    /// Whether documents may ask for the schema itself, by `__schema`, `__type` and `_service`.
     pub introspection: bool,
 }
 

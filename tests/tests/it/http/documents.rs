@@ -203,6 +203,7 @@ async fn a_manifest_beside_other_documents_and_a_schema_that_is_not_told() {
         json!({"query": "{ a: __type(name: \"Skill\") { name } }"}),
         json!({"query": "{ ...f } fragment f on Query { ... { __schema { description } } }"}),
         json!({"query": "query($s: Boolean!) { __typename __schema @include(if: $s) { description } }", "variables": {"s": true}}),
+        json!({"query": "{ _service { sdl } }"}),
         json!({"documentId": "schema"}),
     ] {
         let (_, answer) = ask(&client, request.clone()).await;
