@@ -2,7 +2,9 @@
 
 use sea_orm_migration::prelude::*;
 
-use crate::changefeed::{m20261123_000001_create_change_log, m20261124_000000_keep_provenance};
+use crate::changefeed::{
+    m20261123_000001_create_change_log, m20261124_000000_keep_provenance, m20261124_000100_create_one_way_token,
+};
 
 mod m20261123_000002_create_objective;
 mod m20261123_000003_create_capability;
@@ -25,6 +27,7 @@ impl MigratorTrait for CapabilityMigrator {
             Box::new(m20261123_000004_create_process::Migration),
             Box::new(m20261123_000005_create_application::Migration),
             Box::new(m20261124_000000_keep_provenance::Migration { records: RECORDS }),
+            Box::new(m20261124_000100_create_one_way_token::Migration),
         ]
     }
 }

@@ -2,7 +2,9 @@
 
 use sea_orm_migration::prelude::*;
 
-use crate::changefeed::{m20261123_000001_create_change_log, m20261124_000000_keep_provenance};
+use crate::changefeed::{
+    m20261123_000001_create_change_log, m20261124_000000_keep_provenance, m20261124_000100_create_one_way_token,
+};
 
 mod m20261123_000002_create_initiative;
 mod m20261123_000003_create_capability_change;
@@ -44,6 +46,7 @@ impl MigratorTrait for InitiativeMigrator {
             Box::new(m20261124_000004_create_spend::Migration),
             Box::new(m20261124_000005_create_pulse_wave::Migration),
             Box::new(m20261124_000006_create_pulse_response::Migration),
+            Box::new(m20261124_000100_create_one_way_token::Migration),
         ]
     }
 }

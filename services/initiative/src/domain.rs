@@ -1,10 +1,12 @@
-//! What the model table can not say about initiatives, stakeholders, impacts and benefits.
+//! What the model table can not say about initiatives, stakeholders, gates, benefits and pulse waves.
 
 mod benefit;
+mod gate;
+mod pulse;
 mod stage;
 mod stakeholder;
 
-use spil_changefeed::{Findings, Proposal, Related, Rules};
+use spil_changefeed::{Effect, Findings, Proposal, Related, Rules};
 use spil_proto::{
     changefeed::v1::record::Entity,
     initiative::v1::{CapabilityChange, Initiative},
@@ -20,6 +22,8 @@ impl Rules for InitiativeRules {
             Kind::CapabilityChange => &[Related::Siblings { field: "initiative_id", exclusive: true }],
             Kind::BenefitShare => &[Related::Siblings { field: "benefit_id", exclusive: true }],
             Kind::Measurement => &[Related::Referenced { field: "corrects_id" }],
+            Kind::GateDecision => &[Related::Affected { field: "initiative_id" }],
+            Kind::PulseResponse => &[Related::Referenced { field: "wave_id" }],
             _ => &[],
         }
     }
@@ -32,7 +36,17 @@ impl Rules for InitiativeRules {
             Some(Entity::Benefit(benefit)) => benefit::check(benefit, findings),
             Some(Entity::BenefitShare(share)) => benefit::check_share(share, proposal, findings),
             Some(Entity::Measurement(measurement)) => benefit::check_measurement(measurement, proposal, findings),
+            Some(Entity::GateDecision(decision)) => gate::check(decision, proposal, findings),
+            Some(Entity::PulseWave(wave)) => pulse::check_wave(wave, findings),
+            Some(Entity::PulseResponse(response)) => pulse::check_response(response, proposal, findings),
             _ => {}
+        }
+    }
+
+    fn effects(&self, proposal: &Proposal<'_>) -> Vec<Effect> {
+        match &proposal.after.entity {
+            Some(Entity::GateDecision(decision)) => gate::effects(decision, proposal),
+            _ => Vec::new(),
         }
     }
 }
@@ -46,11 +60,7 @@ fn check_initiative(initiative: &Initiative, proposal: &Proposal<'_>, findings: 
     if initiative.budget.is_some() && initiative.currency.is_none() {
         findings.broken("currency", "a budget needs a currency");
     }
-    if let Some(Entity::Initiative(before)) = proposal.before.and_then(|record| record.entity.as_ref())
-        && let Err(why) = stage::may_move(before.stage(), initiative.stage())
-    {
-        findings.broken("stage", why);
-    }
+    gate::check_stage(initiative, proposal, findings);
 }
 
 fn check_change(change: &CapabilityChange, proposal: &Proposal<'_>, findings: &mut Findings) {
@@ -64,7 +74,11 @@ fn check_change(change: &CapabilityChange, proposal: &Proposal<'_>, findings: &m
 
 #[cfg(test)]
 mod tests {
-    use spil_proto::{changefeed::v1::Record, initiative::v1::InitiativeStage, model::Owner};
+    use spil_proto::{
+        changefeed::v1::Record,
+        initiative::v1::InitiativeStage,
+        model::{FieldType, Owner},
+    };
 
     use super::*;
 
@@ -81,6 +95,11 @@ mod tests {
         for kind in Owner::Initiative.kinds() {
             for related in InitiativeRules.related(kind) {
                 assert!(related.fits(kind), "{kind:?}: {related:?}");
+                if let (Related::Affected { field }, info) = (related, kind.info()) {
+                    let to = info.field_by_column(field).map(|field| field.ty);
+                    let Some(FieldType::Ref(to)) = to else { panic!("{field} is no reference") };
+                    assert!(InitiativeRules.related(to).is_empty(), "{to:?} changes with {kind:?}");
+                }
             }
         }
     }
@@ -103,7 +122,7 @@ mod tests {
     #[test]
     fn a_stage_is_held_against_the_one_before() {
         let at = |stage: InitiativeStage| Initiative { stage: stage.into(), ..Initiative::default() };
-        assert_eq!(problems(Some(at(InitiativeStage::Scale)), at(InitiativeStage::Pilot)), ["stage"]);
+        assert_eq!(problems(Some(at(InitiativeStage::Pilot)), at(InitiativeStage::Scale)), ["stage"]);
         assert!(problems(None, at(InitiativeStage::Stopped)).is_empty());
     }
 

@@ -1,6 +1,7 @@
-//! What the model table can not say about org units, roles, positions, workers and skills.
+//! What the model table can not say about org units, roles, positions, workers, skills and learning.
 
 mod assignment;
+mod learning;
 mod skill;
 
 use spil_changefeed::{Findings, Proposal, Related, Rules};
@@ -14,6 +15,7 @@ impl Rules for WorkforceRules {
         match kind {
             // Not exclusive: what comes of them is a warning.
             Kind::Assignment => &[Related::Siblings { field: "worker_id", exclusive: false }],
+            Kind::LearningOutcome => &[Related::Siblings { field: "activity_id", exclusive: true }],
             Kind::SkillRequirement => &[Related::Siblings { field: "role_id", exclusive: true }],
             _ => &[],
         }
@@ -25,6 +27,8 @@ impl Rules for WorkforceRules {
             Some(Entity::SkillRequirement(requirement)) => skill::requirement(requirement, proposal, findings),
             Some(Entity::SkillRelation(relation)) => skill::relation(relation, findings),
             Some(Entity::SkillAssertion(assertion)) => skill::assertion(assertion, findings),
+            Some(Entity::LearningOutcome(outcome)) => learning::outcome(outcome, proposal, findings),
+            Some(Entity::LearningEvent(event)) => learning::event(event, findings),
             _ => {}
         }
     }

@@ -18,8 +18,8 @@ fn id(kind: Kind, which: u128) -> Uuid {
     Uuid::from_u128(0x0193_0000_0000_7000_8000_0000_0000_0000 | ((kind as u128) << 8) | which)
 }
 
-/// A value that a field takes. Dates and references follow the number of the field, so that what must differ or be in
-/// order is.
+/// A value that a field takes. Dates, numbers with a wide range and references follow the number of the field, so that what must differ or
+/// be in order is.
 fn sample(info: &FieldInfo) -> Value<'static> {
     let number = i32::try_from(info.index).expect("a small number");
     let other = (info.index % 2) as u128;
@@ -40,6 +40,9 @@ fn sample(info: &FieldInfo) -> Value<'static> {
         }
         FieldType::TextList => Value::Texts(vec!["a".to_owned(), "b".to_owned()].into()),
         FieldType::Bool => Value::Bool(true),
+        FieldType::Int if info.max.unwrap_or(1e6) - info.min.unwrap_or(0.0) >= 1000.0 => {
+            Value::Int(info.min.unwrap_or(0.0) as i64 + i64::from(number))
+        }
         FieldType::Int => Value::Int(info.min.unwrap_or(1.0) as i64 + 1),
         FieldType::Float => Value::Float(info.max.unwrap_or(8.0).min(8.0) / 4.0),
         FieldType::Decimal => Value::Decimal("1250.5".parse().expect("a decimal")),
@@ -60,13 +63,13 @@ fn sample(info: &FieldInfo) -> Value<'static> {
 
 /// Fields that a rule keeps apart: of these only one can have a value at a time.
 fn is_left_out(kind: Kind, info: &FieldInfo) -> bool {
-    kind == Kind::Stakeholder && info.name == "workerId"
+    matches!((kind, info.name), (Kind::Stakeholder, "workerId") | (Kind::LearningEvent, "applicationId"))
 }
 
 fn record(kind: Kind, which: u128, wanted: impl Fn(&FieldInfo) -> bool) -> Command {
     let mut values = Record::empty(kind);
     let entity = values.entity_mut().expect("an entity");
-    for info in kind.info().fields().filter(|info| info.writable && wanted(info)) {
+    for info in kind.info().inputs().filter(|info| wanted(info)) {
         entity.set(info.index, sample(info)).expect("a value of its type");
     }
     Command {
@@ -91,7 +94,7 @@ async fn fill(spil: &Spil) -> HashMap<Kind, Record> {
             .flat_map(|kind| (0..2).map(|which| record(*kind, which, |_| false)));
         let linked = kinds
             .iter()
-            .filter(|kind| **kind == Kind::Measurement)
+            .filter(|kind| matches!(kind, Kind::Measurement | Kind::PulseWave))
             .flat_map(|kind| (0..2).map(|which| record(*kind, which, |info| info.required)));
         let mut commands: Vec<_> = bare.chain(linked).collect();
         let first = commands.len();
@@ -203,6 +206,7 @@ fn shown(info: &FieldInfo, kind: Kind, value: &Value<'_>) -> Json {
         (_, Value::Float(number)) => json!(number),
         (_, Value::Decimal(number)) => json!(number.to_string()),
         (_, Value::Date(days)) => json!(chrono_date(*days)),
+        (_, Value::DateTime(1_700_000_000_123_456)) => json!("2023-11-14T22:13:20.123456Z"),
         (_, Value::ExternalIds(ids)) => {
             json!(ids.iter().map(|id| json!({"system": id.system, "id": id.id})).collect::<Vec<_>>())
         }
@@ -338,7 +342,7 @@ async fn orderable(client: &Client, kind: Kind) {
 
 /// A mapping may write each writable field from a column. What names a record has a place of its own in the language.
 fn importable(kind: Kind) {
-    for info in kind.info().fields().filter(|info| info.writable) {
+    for info in kind.info().inputs() {
         let line = match (info.index, info.ty) {
             (field::KEY, _) => "key = \"{c}\"".to_owned(),
             (field::EXTERNAL_IDS, _) => "external = [{ system = \"hr\", id = \"{c}\" }]".to_owned(),

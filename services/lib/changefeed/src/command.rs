@@ -4,10 +4,12 @@
 //! [needs](needs::Needs) into a [`WorkingSet`](working_set::WorkingSet), and [`execute`](execute::execute) applies the batch
 //! to it in order.
 
+mod effect;
 pub(crate) mod execute;
 mod form;
 pub(crate) mod needs;
 mod normalise;
+pub(crate) mod one_way;
 pub(crate) mod prepare;
 pub(crate) mod provenance;
 pub(crate) mod working_set;

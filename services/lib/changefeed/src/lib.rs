@@ -16,6 +16,6 @@ mod store;
 
 pub use clock::{Clock, WallClock};
 pub use grpc::routes;
-pub use rule::{Findings, Proposal, Related, Rules};
+pub use rule::{Effect, Findings, Proposal, Related, Rules};
 pub use service::{ApplyError, DigestError, FeedError, FeedLimits, FeedStream, OwnerService};
 pub use store::{Store, StoreConfig, StoreError, open};

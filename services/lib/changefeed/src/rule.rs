@@ -2,7 +2,7 @@
 
 use spil_proto::{
     changefeed::v1::{Problem, ProblemCode, Record},
-    model::{FieldType, Kind},
+    model::{FieldType, Kind, Value},
 };
 
 /// The rules of a domain. They are pure: they read no clock and do no I/O; the records that they look at beside the changed
@@ -13,6 +13,24 @@ pub trait Rules: Send + Sync + 'static {
 
     /// Looks at a record that is created or updated. It is not called for one that is retired or stays as it is.
     fn check(&self, proposal: &Proposal<'_>, findings: &mut Findings);
+
+    /// What follows from a sound record that is created or updated for the records that it [affects](Related::Affected). They are changed
+    /// in the same transaction, each with a version and a change of its own, if the rules of their kind allow it; if not,
+    /// the command is invalid. What is changed so has no effects itself.
+    fn effects(&self, _proposal: &Proposal<'_>) -> Vec<Effect> {
+        Vec::new()
+    }
+}
+
+/// A change of another record that follows from a command.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Effect {
+    /// The reference that leads to the record, by its name in the proto file; one of the kind's [`Related::Affected`].
+    pub on: &'static str,
+    /// The field that changes, by its name in the proto file: neither a reference nor anything that names the record.
+    pub field: &'static str,
+    /// Its new value.
+    pub value: Value<'static>,
 }
 
 /// Other records that a rule looks at.
@@ -31,13 +49,20 @@ pub enum Related {
         /// A single reference of the kind to a kind of the same owner, by its name in the proto file.
         field: &'static str,
     },
+    /// The record that a field refers to, which changes with the one that refers to it. It is held like a record that the batch
+    /// changes itself. The rules of its kind may ask for no related records.
+    Affected {
+        /// A single reference of the kind to a kind of the same owner, by its name in the proto file. It is required and immutable, so that what
+        /// has to be held is known before anything is.
+        field: &'static str,
+    },
 }
 
 impl Related {
     /// The field it goes by.
     pub fn field(&self) -> &'static str {
         match self {
-            Related::Siblings { field, .. } | Related::Referenced { field } => field,
+            Related::Siblings { field, .. } | Related::Referenced { field } | Related::Affected { field } => field,
         }
     }
 
@@ -46,6 +71,9 @@ impl Related {
         let field = kind.info().field_by_column(self.field());
         match (field.map(|field| field.ty), self) {
             (Some(FieldType::Ref(_)), Related::Siblings { exclusive: false, .. }) => true,
+            (Some(FieldType::Ref(to)), Related::Affected { .. }) => {
+                to.info().owner == kind.info().owner && field.is_some_and(|field| field.required && field.immutable)
+            }
             (Some(FieldType::Ref(to)), _) => to.info().owner == kind.info().owner,
             _ => false,
         }
@@ -61,12 +89,13 @@ pub struct Proposal<'a> {
     pub after: &'a Record,
     siblings: Vec<(&'static str, Vec<&'a Record>)>,
     referenced: Vec<(&'static str, &'a Record)>,
+    cause: Option<&'a Record>,
 }
 
 impl<'a> Proposal<'a> {
     /// A proposal without related records.
     pub fn new(before: Option<&'a Record>, after: &'a Record) -> Self {
-        Self { before, after, siblings: Vec::new(), referenced: Vec::new() }
+        Self { before, after, siblings: Vec::new(), referenced: Vec::new(), cause: None }
     }
 
     /// Adds what [`Related::Siblings`] stands for.
@@ -76,7 +105,14 @@ impl<'a> Proposal<'a> {
         self
     }
 
-    /// Adds what [`Related::Referenced`] stands for.
+    /// Says that the change follows from what a command did to another record.
+    #[must_use]
+    pub fn caused_by(mut self, cause: &'a Record) -> Self {
+        self.cause = Some(cause);
+        self
+    }
+
+    /// Adds what [`Related::Referenced`] or [`Related::Affected`] stands for.
     #[must_use]
     pub fn with_referenced(mut self, field: &'static str, record: &'a Record) -> Self {
         self.referenced.push((field, record));
@@ -86,6 +122,11 @@ impl<'a> Proposal<'a> {
     /// The other live records that refer by the field to the same record as this one.
     pub fn siblings(&self, field: &str) -> impl Iterator<Item = &'a Record> {
         self.siblings.iter().filter(move |(name, _)| *name == field).flat_map(|(_, records)| records.iter().copied())
+    }
+
+    /// The record, as a command leaves it, from which the change follows; `None` if a command asks for the change itself.
+    pub fn cause(&self) -> Option<&'a Record> {
+        self.cause
     }
 
     /// The record that the field refers to, retired or not.
@@ -108,6 +149,11 @@ impl Findings {
     /// data.
     pub fn broken(&mut self, field: &str, message: impl Into<String>) {
         self.problems.push(problem(field, ProblemCode::Rule, message));
+    }
+
+    /// A value is changed that stays once it is given.
+    pub fn immutable(&mut self, field: &str, message: impl Into<String>) {
+        self.problems.push(problem(field, ProblemCode::Immutable, message));
     }
 
     /// Something looks odd and is allowed.

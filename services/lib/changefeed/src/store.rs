@@ -10,6 +10,7 @@ mod head;
 mod idempotency;
 mod load;
 mod log;
+mod one_way;
 mod row;
 mod snapshot;
 mod statement;

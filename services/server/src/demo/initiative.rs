@@ -155,7 +155,8 @@ pub(super) fn record(plan: &Plan, index: usize) -> Initiative {
         header: Some(header(format!("INI-{:04}", index + 1), &this.name, description)),
         r#type: this.kind as i32,
         uses_ai: Some(this.uses_ai),
-        stage: this.stage as i32,
+        // Where it stands now follows from the decisions at its gates.
+        stage: Thought as i32,
         start: this.start,
         end: this.end,
         budget: has_budget.then(|| format!("{thousands}000")),

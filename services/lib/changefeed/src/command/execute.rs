@@ -7,8 +7,9 @@ use spil_proto::{
 use uuid::Uuid;
 
 use super::{
+    effect,
     needs::referred,
-    normalise,
+    normalise, one_way,
     prepare::{Lookup, Name, Prepared},
     working_set::{Walk, WorkingSet, is_retired, version},
 };
@@ -92,7 +93,12 @@ fn create(command: &Prepared, set: &mut WorkingSet, context: &mut Context<'_>) -
             problems.push(required(info));
         }
     }
-    settle(command.kind, id, None, after, &changed, problems, set, context)
+    let claims = one_way::claims(command, &after, set, &mut problems);
+    let result = settle(command.kind, id, None, after, &changed, problems, set, context);
+    if result.outcome() == Outcome::Created {
+        set.claim(claims, id);
+    }
+    result
 }
 
 /// Gives a new record the key or external id by which the command named it.
@@ -134,6 +140,7 @@ fn update(
     let mut after = before.clone();
     let mut problems = Vec::new();
     let changed = merge(command, false, &mut after, set, &mut problems);
+    problems.extend(one_way::late(command));
     if command.expected_version.is_some_and(|expected| expected != version(before)) {
         let fields = changed.iter().filter_map(|index| command.kind.info().field(*index));
         let conflict = conflict(Some(id), version(before), fields.map(|info| info.column.to_owned()).collect());
@@ -249,13 +256,20 @@ fn settle(
         problems.extend(match info.index {
             field::KEY => key_taken(kind, id, &after, set),
             field::EXTERNAL_IDS => external_id_taken(kind, id, &after, set),
+            _ if info.unique => unique_taken(kind, id, info, &after, set),
             _ => reference_fault(context.owner, kind, id, info, before, &after, set),
         });
     }
     // Rules are written for records whose values are sound.
     let mut findings = Findings::default();
+    let mut affected = Vec::new();
     if problems.is_empty() {
-        context.rules.check(&proposal(kind, id, before, &after, set, context.rules), &mut findings);
+        let proposal = proposal(kind, id, before, &after, set, context.rules);
+        context.rules.check(&proposal, &mut findings);
+        if findings.problems.is_empty() {
+            let effects = context.rules.effects(&proposal);
+            affected = effect::changes(kind, &after, &effects, set, context, &mut findings);
+        }
         problems.append(&mut findings.problems);
     }
     if !problems.is_empty() {
@@ -264,10 +278,14 @@ fn settle(
     }
     let outcome = if before.is_some() { Outcome::Updated } else { Outcome::Created };
     set.put(context.rules, kind, id, after.clone());
+    for change in affected {
+        set.put(context.rules, change.kind, change.id, change.record);
+    }
     done(outcome, id, after, findings.warnings)
 }
 
-fn proposal<'a>(
+/// A record as it would be, with what the rules of its kind look at.
+pub(super) fn proposal<'a>(
     kind: Kind,
     id: Uuid,
     before: Option<&'a Record>,
@@ -283,7 +301,7 @@ fn proposal<'a>(
             (Related::Siblings { field, .. }, _) => {
                 proposal = proposal.with_siblings(field, set.siblings(kind, info.index, of, id));
             }
-            (Related::Referenced { field }, FieldType::Ref(to)) => {
+            (Related::Referenced { field } | Related::Affected { field }, FieldType::Ref(to)) => {
                 if let Some(record) = set.get(to, of) {
                     proposal = proposal.with_referenced(field, record);
                 }
@@ -308,6 +326,13 @@ fn external_id_taken(kind: Kind, id: Uuid, after: &Record, set: &WorkingSet) -> 
     ids.iter()
         .any(taken)
         .then(|| problem("external_ids", ProblemCode::Taken, "an external id belongs to another record"))
+}
+
+fn unique_taken(kind: Kind, id: Uuid, info: &FieldInfo, after: &Record, set: &WorkingSet) -> Option<Problem> {
+    let Value::Text(text) = after.entity()?.get(info.index) else { return None };
+    let owner = set.unique_owner(kind, info.index, &text)?;
+    let message = || format!("`{}` has this value in another record", info.column);
+    (owner != id).then(|| problem(info.column, ProblemCode::Taken, message()))
 }
 
 /// What is wrong with the references that a field gained. Those it had before may dangle.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use spil_proto::model::{FieldType, Kind, Owner, Value, field};
+use spil_proto::model::{FieldInfo, FieldType, Kind, Owner, Value, field};
 use uuid::Uuid;
 
 use super::{
@@ -19,6 +19,8 @@ pub(crate) type ByKind<T> = BTreeMap<Kind, BTreeSet<T>>;
 pub(crate) struct Names {
     pub(crate) keys: ByKind<String>,
     pub(crate) external_ids: ByKind<(String, String)>,
+    /// The values of unique fields: kind, field, values.
+    pub(crate) uniques: BTreeMap<(Kind, usize), BTreeSet<String>>,
 }
 
 impl Names {
@@ -54,6 +56,9 @@ pub(crate) fn names(batch: &[&Prepared]) -> Names {
                     let wanted = names.external_ids.entry(command.kind).or_default();
                     wanted.extend(ids.iter().map(|id| (id.system.clone(), id.id.clone())));
                 }
+                (index, Value::Text(text)) if info.unique => {
+                    names.uniques.entry((command.kind, index)).or_default().insert(text.clone().into_owned());
+                }
                 _ => {}
             }
         }
@@ -70,6 +75,58 @@ pub(crate) fn targets(batch: &[&Prepared], set: &WorkingSet) -> ByKind<Uuid> {
         }
     }
     targets
+}
+
+/// The records that change with those that a batch writes, as far as the batch says it itself.
+pub(crate) fn affected(batch: &[&Prepared], set: &WorkingSet, rules: &dyn Rules) -> ByKind<Uuid> {
+    let mut affected = ByKind::new();
+    for command in batch {
+        for (info, to) in affecting(rules, command.kind) {
+            affected.entry(to).or_default().extend(given(command, info, to, set));
+        }
+    }
+    affected
+}
+
+/// The records that are written and whose stored references say what changes with them: kind, field, records.
+pub(crate) fn affecting_targets(
+    batch: &[&Prepared],
+    set: &WorkingSet,
+    rules: &dyn Rules,
+) -> BTreeMap<(Kind, usize), BTreeSet<Uuid>> {
+    use spil_proto::changefeed::v1::Action;
+    let mut targets: BTreeMap<(Kind, usize), BTreeSet<Uuid>> = BTreeMap::new();
+    for command in batch.iter().filter(|command| matches!(command.action, Action::Update | Action::Upsert)) {
+        let Some(id) = command.target().and_then(|(kind, name)| set.resolve(kind, name)) else { continue };
+        for (info, _) in affecting(rules, command.kind) {
+            targets.entry((command.kind, info.index)).or_default().insert(id);
+        }
+    }
+    targets
+}
+
+/// The references of a kind to records that change with it.
+fn affecting(rules: &dyn Rules, kind: Kind) -> impl Iterator<Item = (&'static FieldInfo, Kind)> {
+    rules.related(kind).iter().filter_map(move |related| {
+        let Related::Affected { field } = related else { return None };
+        let info = kind.info().field_by_column(field)?;
+        match info.ty {
+            FieldType::Ref(to) => Some((info, to)),
+            _ => None,
+        }
+    })
+}
+
+/// The ids that a command gives a reference, by value or by name.
+fn given(command: &Prepared, info: &FieldInfo, to: Kind, set: &WorkingSet) -> Vec<Uuid> {
+    let mut ids: Vec<Uuid> = Vec::new();
+    for (_, value) in command.sound_values().filter(|(value, _)| value.index == info.index) {
+        ids.extend(referred(value));
+    }
+    for lookup in command.lookups.iter().filter(|lookup| lookup.info.index == info.index) {
+        ids.extend(lookup.names.iter().filter_map(|name| set.resolve(to, name)));
+    }
+    ids
 }
 
 /// Records that the batch refers to.
@@ -99,13 +156,7 @@ pub(crate) fn references(owner: Owner, batch: &[&Prepared], set: &WorkingSet, ru
                 FieldType::Ref(to) | FieldType::RefList(to) => to,
                 _ => continue,
             };
-            let mut ids: Vec<Uuid> = Vec::new();
-            for (_, value) in command.sound_values().filter(|(value, _)| value.index == info.index) {
-                ids.extend(referred(value));
-            }
-            for lookup in command.lookups.iter().filter(|lookup| lookup.info.index == info.index) {
-                ids.extend(lookup.names.iter().filter_map(|name| set.resolve(to, name)));
-            }
+            let ids = given(command, info, to, set);
             if info.acyclic && restructured.contains(&command.kind) {
                 needed.ancestors.entry((command.kind, info.index)).or_default().extend(ids.iter().copied());
             }
@@ -124,6 +175,8 @@ pub(crate) fn references(owner: Owner, batch: &[&Prepared], set: &WorkingSet, ru
                         }
                     }
                     Related::Referenced { .. } => needed.referenced.entry(to).or_default().extend(all),
+                    // Loaded and held with the targets.
+                    Related::Affected { .. } => {}
                 }
             }
         }

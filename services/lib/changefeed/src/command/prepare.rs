@@ -6,7 +6,10 @@ use spil_proto::{
 };
 use uuid::Uuid;
 
-use super::normalise::{MAX_REFERENCES, external_id, normalise, text};
+use super::{
+    normalise::{MAX_REFERENCES, external_id, normalise, text},
+    one_way::Secret,
+};
 use crate::rule::problem;
 
 /// A command, read and normalised.
@@ -18,6 +21,8 @@ pub(crate) struct Prepared {
     pub(crate) expected_version: Option<u64>,
     pub(crate) values: Vec<FieldValue>,
     pub(crate) lookups: Vec<Lookup>,
+    /// The values for fields that are only written.
+    pub(crate) secrets: Vec<Secret>,
 }
 
 /// A way to name a record of a known kind.
@@ -87,14 +92,14 @@ pub(crate) fn prepare(owner: Owner, command: &v1::Command) -> Result<Prepared, V
     };
     let expected_version = command.expected_version;
     if action == Action::Retire {
-        let (values, lookups) = (Vec::new(), Vec::new());
-        return Ok(Prepared { action, kind, target, expected_version, values, lookups });
+        let (values, lookups, secrets) = (Vec::new(), Vec::new(), Vec::new());
+        return Ok(Prepared { action, kind, target, expected_version, values, lookups, secrets });
     }
     let mut problems = Vec::new();
     let lookups = lookups(owner, kind, &command.references, &mut problems);
-    let values = values(kind, record, &command.fields, action != Action::Update, &lookups, &mut problems);
+    let (values, secrets) = values(kind, record, &command.fields, action != Action::Update, &lookups, &mut problems);
     if problems.is_empty() {
-        Ok(Prepared { action, kind, target, expected_version, values, lookups })
+        Ok(Prepared { action, kind, target, expected_version, values, lookups, secrets })
     } else {
         Err(problems)
     }
@@ -107,11 +112,11 @@ fn values(
     may_create: bool,
     lookups: &[Lookup],
     problems: &mut Vec<Problem>,
-) -> Vec<FieldValue> {
-    let Some(entity) = record.entity() else { return Vec::new() };
-    let mut named = vec![false; kind.info().field_count()];
+) -> (Vec<FieldValue>, Vec<Secret>) {
+    let Some(entity) = record.entity() else { return (Vec::new(), Vec::new()) };
+    let mut named = vec![false; kind.info().field_count() + kind.info().one_way.len()];
     for column in fields {
-        match kind.info().field_by_column(column).filter(|info| info.writable) {
+        match kind.info().input_by_column(column) {
             Some(info) => {
                 if let Some(named) = named.get_mut(info.index) {
                     *named = true;
@@ -125,8 +130,11 @@ fn values(
             }
         }
     }
-    let writable = kind.info().fields().zip(named).filter(|(info, _)| info.writable);
-    writable
+    let is_named = |info: &FieldInfo| named.get(info.index).copied().unwrap_or(false);
+    let one_way = kind.info().one_way.iter();
+    let secrets = one_way.filter_map(|info| Secret::read(info, is_named(info), &entity.get(info.index))).collect();
+    let writable = kind.info().fields().filter(|info| info.writable).map(|info| (info, is_named(info)));
+    let values = writable
         .filter(|(info, _)| !lookups.iter().any(|lookup| lookup.info.index == info.index))
         .filter_map(|(info, named)| {
             let value = entity.get(info.index);
@@ -136,7 +144,8 @@ fn values(
                 value: normalise(info, value),
             })
         })
-        .collect()
+        .collect();
+    (values, secrets)
 }
 
 fn lookups(owner: Owner, kind: Kind, references: &[v1::Reference], problems: &mut Vec<Problem>) -> Vec<Lookup> {

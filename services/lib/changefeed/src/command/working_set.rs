@@ -1,14 +1,18 @@
 //! The records that a batch works on: as they are stored, and as earlier commands of the batch left them.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use spil_proto::{
     changefeed::v1::{Provenance, Record},
-    model::{Entity, Header, Kind, field},
+    model::{Entity, Header, Kind, Value, field},
 };
 use uuid::Uuid;
 
-use super::{needs::referred, prepare::Name};
+use super::{
+    needs::referred,
+    one_way::{Place, Salt},
+    prepare::Name,
+};
 use crate::rule::Rules;
 
 /// The most records that one search for a cycle walks over.
@@ -22,6 +26,12 @@ pub(crate) struct WorkingSet {
     presence: HashMap<(Kind, Uuid), bool>,
     keys: HashMap<(Kind, String), Uuid>,
     external_ids: HashMap<(Kind, String, String), Uuid>,
+    uniques: HashMap<(Kind, usize, String), Uuid>,
+    salts: HashMap<Uuid, Salt>,
+    /// Who has which token, of those that matter to the batch.
+    tokens: HashMap<Place, Uuid>,
+    /// The tokens that the batch gives to new records.
+    claimed: BTreeMap<Place, Uuid>,
     siblings: HashMap<(Kind, usize, Uuid), BTreeSet<Uuid>>,
     edges: HashMap<(Kind, usize), Edges>,
     changed: Vec<(Kind, Uuid)>,
@@ -99,6 +109,46 @@ impl WorkingSet {
         self.external_ids.get(&(kind, system.to_owned(), id.to_owned())).copied()
     }
 
+    /// Who has a value of a unique field.
+    pub(crate) fn unique_owner(&self, kind: Kind, field: usize, value: &str) -> Option<Uuid> {
+        self.uniques.get(&(kind, field, value.to_owned())).copied()
+    }
+
+    pub(crate) fn add_unique(&mut self, kind: Kind, field: usize, value: String, id: Uuid) {
+        self.uniques.insert((kind, field, value), id);
+    }
+
+    /// The salt of a record.
+    pub(crate) fn salt(&self, scope: Uuid) -> Option<&Salt> {
+        self.salts.get(&scope)
+    }
+
+    pub(crate) fn add_salts(&mut self, salts: HashMap<Uuid, Salt>) {
+        self.salts.extend(salts);
+    }
+
+    /// Who has a token.
+    pub(crate) fn token_owner(&self, place: &Place) -> Option<Uuid> {
+        self.tokens.get(place).copied()
+    }
+
+    pub(crate) fn add_token(&mut self, place: Place, id: Uuid) {
+        self.tokens.insert(place, id);
+    }
+
+    /// Gives tokens to a new record.
+    pub(crate) fn claim(&mut self, places: Vec<Place>, id: Uuid) {
+        for place in places {
+            self.tokens.insert(place.clone(), id);
+            self.claimed.insert(place, id);
+        }
+    }
+
+    /// The tokens of new records, in a fixed order.
+    pub(crate) fn claimed(&self) -> impl Iterator<Item = (&Place, Uuid)> {
+        self.claimed.iter().map(|(place, id)| (place, *id))
+    }
+
     pub(crate) fn add_key(&mut self, kind: Kind, key: String, id: Uuid) {
         self.keys.insert((kind, key), id);
     }
@@ -168,6 +218,10 @@ impl WorkingSet {
             && entity.header().is_some_and(|header| header.retired_at.is_none())
         {
             self.link(rules, kind, id, entity);
+        } else if !kind.info().one_way.is_empty() {
+            // What was counted once may be counted again.
+            self.tokens.retain(|_, of| *of != id);
+            self.claimed.retain(|_, of| *of != id);
         }
         if !before.as_ref().is_some_and(|slot| slot.changed) {
             self.changed.push((kind, id));
@@ -194,6 +248,11 @@ impl WorkingSet {
         }
         for external in &header.external_ids {
             self.add_external_id(kind, external.system.clone(), external.id.clone(), id);
+        }
+        for info in kind.info().own.iter().filter(|info| info.unique) {
+            if let Value::Text(text) = entity.get(info.index) {
+                self.add_unique(kind, info.index, text.into_owned(), id);
+            }
         }
     }
 
@@ -223,6 +282,13 @@ impl WorkingSet {
             let name = (kind, external.system.clone(), external.id.clone());
             if self.external_ids.get(&name) == Some(&id) {
                 self.external_ids.remove(&name);
+            }
+        }
+        for info in kind.info().own.iter().filter(|info| info.unique) {
+            let Value::Text(text) = entity.get(info.index) else { continue };
+            let name = (kind, info.index, text.into_owned());
+            if self.uniques.get(&name) == Some(&id) {
+                self.uniques.remove(&name);
             }
         }
     }

@@ -2,17 +2,15 @@
 
 use std::time::Duration;
 
-use prost::Message;
 use rand::RngExt;
 use spil_auth::{Caller, Forbidden, Permission};
 use spil_proto::changefeed::v1::{ApplyRequest, ApplyResponse};
 use uuid::{ContextV7, Timestamp, Uuid};
-use xxhash_rust::xxh3::xxh3_128;
 
 use super::OwnerService;
 use crate::{
     StoreError,
-    command::prepare::prepare,
+    command::{one_way::fingerprint, prepare::prepare},
     store::{Attempt, AttemptError, Batch, BatchKey},
 };
 
@@ -66,6 +64,7 @@ impl OwnerService {
             return Err(ApplyError::Request("a batch must have at most 10,000 commands"));
         }
         let dry_run = std::mem::take(&mut request.dry_run);
+        let mut apart = None;
         let key = if dry_run && request.idempotency_key.is_empty() {
             None
         } else {
@@ -73,7 +72,8 @@ impl OwnerService {
             let key =
                 key.ok_or(ApplyError::Request("`idempotency_key` must have 1 to 256 bytes and no control characters"))?;
             // Without `dry_run`, so that a dry run finds the answer to the batch itself.
-            let body_hash = xxh3_128(&request.encode_to_vec()).to_be_bytes();
+            let (body_hash, values) = fingerprint(&request);
+            apart = values;
             Some(BatchKey { actor: caller.subject().to_owned(), key, body_hash })
         };
         let owner = self.owner();
@@ -81,6 +81,7 @@ impl OwnerService {
             commands: request.commands.iter().map(|command| prepare(owner, command)).collect(),
             key,
             dry_run,
+            apart,
             actor: caller.subject().to_owned(),
             source,
             run,

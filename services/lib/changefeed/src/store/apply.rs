@@ -18,12 +18,13 @@ use super::{
     idempotency::{self, BatchKey},
     load::{self, LoadError},
     log::{self, Entry},
-    write,
+    one_way, write,
 };
 use crate::{
     command::{
         execute::{Context, execute},
         needs,
+        one_way::{self as secrets, Concealed},
         prepare::Prepared,
         provenance::changed_fields,
     },
@@ -39,6 +40,8 @@ pub(crate) struct Batch {
     /// A dry run may have none.
     pub(crate) key: Option<BatchKey>,
     pub(crate) dry_run: bool,
+    /// The values that are only written, which the hash of the key leaves out; `None` if there are none.
+    pub(crate) apart: Option<Concealed<Vec<u8>>>,
     pub(crate) actor: String,
     pub(crate) source: String,
     pub(crate) run: String,
@@ -117,7 +120,14 @@ impl Store {
         attempt: &mut Attempt<'_>,
     ) -> Result<(ApplyResponse, Option<Head>), AttemptError> {
         let batch = attempt.batch;
-        if let Some(key) = &batch.key
+        let mut key = batch.key.clone();
+        if let Some(key) = &mut key
+            && let Some(apart) = &batch.apart
+        {
+            let salt = one_way::request_salt(transaction, batch.dry_run).await?;
+            key.body_hash = secrets::salted(&salt, key.body_hash, apart);
+        }
+        if let Some(key) = &key
             && let Some(response) = self.answered_before(transaction, key).await?
         {
             return Ok((response, None));
@@ -137,7 +147,7 @@ impl Store {
         if response.encoded_len() > MAX_MESSAGE_BYTES - ENVELOPE_BYTES {
             return Err(AttemptError::TooLarge);
         }
-        let Some(key) = batch.key.as_ref().filter(|_| sound && !batch.dry_run) else {
+        let Some(key) = key.as_ref().filter(|_| sound && !batch.dry_run) else {
             let head = head::read(transaction).await?;
             response.applied = false;
             response.cursor = Some(head.cursor());
@@ -156,7 +166,8 @@ impl Store {
                 actor: batch.actor.clone(),
                 at: attempt.now,
             };
-            write::records(self, transaction, &changes, &fields, &origin).await?;
+            let claimed: Vec<_> = set.claimed().collect();
+            write::records(self, transaction, &changes, &fields, &origin, &claimed).await?;
             let mut entries = Vec::with_capacity(changes.len());
             for (change, fields) in changes.into_iter().zip(fields) {
                 entries.push(Entry { bytes: change.now.encode_to_vec(), change, fields });

@@ -18,7 +18,7 @@ const PURGE: u64 = 500;
 pub(crate) struct BatchKey {
     pub(crate) actor: String,
     pub(crate) key: String,
-    /// Of the whole request.
+    /// Of the whole request. Of one with values that are only written it is made with a salt, when the batch is tried.
     pub(crate) body_hash: [u8; 16],
 }
 

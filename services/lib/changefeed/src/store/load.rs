@@ -6,16 +6,17 @@ use sea_orm::{
     ConnectionTrait, DatabaseTransaction,
     sea_query::{Expr, ExprTrait, Order, Query},
 };
-use spil_proto::model::{FieldInfo, Kind};
+use spil_proto::model::{FieldInfo, FieldType, Kind};
 use uuid::Uuid;
 
 use super::{
-    Store, StoreError, external_id, row,
+    Store, StoreError, external_id, one_way, row,
     statement::{self, Hold},
 };
 use crate::{
     command::{
-        needs::{self, Names, referred},
+        needs::{self, ByKind, Names, referred},
+        one_way as secrets,
         prepare::Prepared,
         working_set::WorkingSet,
     },
@@ -56,7 +57,11 @@ pub(super) async fn load(
     let loader = Loader { store, transaction, dry };
     let mut set = WorkingSet::default();
     loader.names(&needs::names(batch), &mut set).await?;
-    for (kind, ids) in needs::targets(batch, &set) {
+    let mut held = needs::targets(batch, &set);
+    for (kind, ids) in loader.affected(batch, rules, &set).await? {
+        held.entry(kind).or_default().extend(ids);
+    }
+    for (kind, ids) in held {
         loader.records(kind, &ids, Hold::Exclusive, &mut set).await?;
     }
     if !set.names_hold() {
@@ -87,6 +92,7 @@ pub(super) async fn load(
         let Some(info) = kind.info().field(field) else { continue };
         loader.ancestors(kind, info, start, &mut set).await?;
     }
+    loader.tokens(batch, &mut set).await?;
     Ok(set)
 }
 
@@ -120,6 +126,60 @@ impl Loader<'_> {
                 set.add_external_id(*kind, system, id, record);
             }
         }
+        for ((kind, index), values) in &names.uniques {
+            let Some(info) = kind.info().field(*index) else { continue };
+            for list in statement::lists(values.iter().map(String::as_str)) {
+                let statement = Query::select()
+                    .columns([info.column, "id"])
+                    .from(kind.info().table)
+                    .and_where(Expr::col(info.column).is_in(list))
+                    .and_where(Expr::col("retired_at").is_null())
+                    .to_owned();
+                for row in self.transaction.query_all(&statement).await? {
+                    set.add_unique(*kind, *index, row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The records that change with those of the batch. References that say so never change, so they are read before they are held.
+    async fn affected(
+        &self,
+        batch: &[&Prepared],
+        rules: &dyn Rules,
+        set: &WorkingSet,
+    ) -> Result<ByKind<Uuid>, StoreError> {
+        let mut affected = needs::affected(batch, set, rules);
+        for ((kind, index), ids) in needs::affecting_targets(batch, set, rules) {
+            let Some(info) = kind.info().field(index) else { continue };
+            let FieldType::Ref(to) = info.ty else { continue };
+            for list in statement::lists(ids) {
+                let statement = Query::select()
+                    .column(info.column)
+                    .from(kind.info().table)
+                    .and_where(Expr::col("id").is_in(list))
+                    .and_where(Expr::col(info.column).is_not_null())
+                    .to_owned();
+                for row in self.transaction.query_all(&statement).await? {
+                    affected.entry(to).or_default().insert(row.try_get_by_index(0)?);
+                }
+            }
+        }
+        Ok(affected)
+    }
+
+    /// The salts for values that are only written, and who has the tokens made with them.
+    async fn tokens(&self, batch: &[&Prepared], set: &mut WorkingSet) -> Result<(), StoreError> {
+        let scopes = secrets::scopes(batch, set);
+        if scopes.is_empty() {
+            return Ok(());
+        }
+        let salts = one_way::salts(self.transaction, &scopes, self.dry).await?;
+        for (place, id) in one_way::find(self.transaction, &secrets::places(batch, set, &salts)).await? {
+            set.add_token(place, id);
+        }
+        set.add_salts(salts);
         Ok(())
     }
 

@@ -9,16 +9,16 @@ use sea_orm::{
 };
 use spil_proto::{
     changefeed::v1::{Origin, Record},
-    model::{ExternalId, Header, Kind},
+    model::{ExternalId, Header, Kind, Value, field},
 };
 use uuid::Uuid;
 
 use super::{
     Store, StoreError,
     external_id::{self, Entry},
-    row, statement,
+    one_way, row, statement,
 };
-use crate::command::{provenance::after_write, working_set::Changed};
+use crate::command::{one_way::Place, provenance::after_write, working_set::Changed};
 
 /// A record, ready to be written.
 struct Written<'a> {
@@ -27,15 +27,16 @@ struct Written<'a> {
     provenance: Vec<u8>,
 }
 
-/// Writes the rows of records and their external ids. `fields` are those that each change changes.
+/// Writes the rows of records, their external ids and the tokens of what is only written. `fields` are those that each change changes.
 pub(super) async fn records(
     store: &Store,
     transaction: &DatabaseTransaction,
     changes: &[Changed<'_>],
     fields: &[Vec<u32>],
     origin: &Origin,
+    claimed: &[(&Place, Uuid)],
 ) -> Result<(), StoreError> {
-    release_keys(transaction, changes).await?;
+    release_names(transaction, changes).await?;
     let mut created: BTreeMap<Kind, Vec<Written<'_>>> = BTreeMap::new();
     let mut updated: BTreeMap<Kind, Vec<Written<'_>>> = BTreeMap::new();
     for (change, fields) in changes.iter().zip(fields) {
@@ -49,33 +50,50 @@ pub(super) async fn records(
     for (kind, rows) in &updated {
         upsert(store, transaction, *kind, rows, true).await?;
     }
-    external_ids(transaction, changes).await
+    external_ids(transaction, changes).await?;
+    let retired = |change: &&Changed<'_>| change.stored.is_some() && live(change.now).is_none();
+    let counted = changes.iter().filter(|change| !change.kind.info().one_way.is_empty());
+    let retired: Vec<Uuid> = counted.filter(retired).map(|change| change.id).collect();
+    one_way::forget(transaction, &retired).await?;
+    one_way::keep(transaction, claimed).await
 }
 
-/// Unique keys are checked row by row. Where a record of the batch takes the key that another one of it gives up, the
-/// key is freed first.
-async fn release_keys(transaction: &DatabaseTransaction, changes: &[Changed<'_>]) -> Result<(), StoreError> {
-    let taken: BTreeSet<(Kind, &str)> =
-        changes.iter().filter_map(|change| Some((change.kind, live(change.now)?.key.as_deref()?))).collect();
-    let mut freed: BTreeMap<Kind, Vec<Uuid>> = BTreeMap::new();
+/// Unique values are checked row by row. Where a record of the batch takes the key, or the value of a unique field, that another one of it
+/// gives up, it is freed first.
+async fn release_names(transaction: &DatabaseTransaction, changes: &[Changed<'_>]) -> Result<(), StoreError> {
+    let taken: BTreeSet<(Kind, usize, String)> =
+        changes.iter().flat_map(|change| names(change.kind, change.now)).collect();
+    let mut freed: BTreeMap<(Kind, usize), Vec<Uuid>> = BTreeMap::new();
     for change in changes {
-        let Some(had) = change.stored.and_then(live).and_then(|header| header.key.as_deref()) else { continue };
-        let keeps = live(change.now).and_then(|header| header.key.as_deref()) == Some(had);
-        if !keeps && taken.contains(&(change.kind, had)) {
-            freed.entry(change.kind).or_default().push(change.id);
+        let keeps: Vec<_> = names(change.kind, change.now).collect();
+        for name in change.stored.into_iter().flat_map(|stored| names(change.kind, stored)) {
+            if !keeps.contains(&name) && taken.contains(&name) {
+                freed.entry((name.0, name.1)).or_default().push(change.id);
+            }
         }
     }
-    for (kind, ids) in freed {
+    for ((kind, index), ids) in freed {
+        let Some(info) = kind.info().field(index) else { continue };
         for list in statement::lists(ids) {
             let statement = Query::update()
                 .table(kind.info().table)
-                .value("key", None::<String>)
+                .value(info.column, None::<String>)
                 .and_where(Expr::col("id").is_in(list))
                 .to_owned();
             transaction.execute(&statement).await?;
         }
     }
     Ok(())
+}
+
+/// The key of a live record and the values of its unique fields, with the kind and the number of the field.
+fn names(kind: Kind, record: &Record) -> impl Iterator<Item = (Kind, usize, String)> {
+    let entity = record.entity().filter(|_| live(record).is_some());
+    let fields = kind.info().fields().filter(|info| info.unique || info.index == field::KEY);
+    fields.filter_map(move |info| match entity?.get(info.index) {
+        Value::Text(text) => Some((kind, info.index, text.into_owned())),
+        _ => None,
+    })
 }
 
 async fn upsert(

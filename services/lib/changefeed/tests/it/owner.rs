@@ -10,13 +10,13 @@ use std::{
 
 use futures::StreamExt;
 use spil_auth::{Caller, Permission, Signer};
-use spil_changefeed::{Findings, OwnerService, Proposal, Related, Rules, Store, WallClock};
+use spil_changefeed::{Effect, Findings, OwnerService, Proposal, Related, Rules, Store, WallClock};
 use spil_proto::{
     changefeed::v1::{
         Action, ApplyRequest, ApplyResponse, Command, Cursor, DigestResponse, ItemResult, Origin, Outcome, ProblemCode,
         Record, SnapshotRequest, Target, record::Entity, target::By,
     },
-    model::{ExternalId, Kind, Owner},
+    model::{ExternalId, Kind, Owner, Value},
 };
 use uuid::Uuid;
 
@@ -29,13 +29,14 @@ pub(crate) struct TestOwner {
     pub(crate) caller: Caller,
 }
 
-/// One rule that sums siblings, and one that looks at another record.
+/// One rule that sums siblings, one that looks at another record, and one that changes another record unless its budget forbids that.
 struct TestRules;
 
 impl Rules for TestRules {
     fn related(&self, kind: Kind) -> &'static [Related] {
         match kind {
             Kind::BenefitShare => &[Related::Siblings { field: "benefit_id", exclusive: true }],
+            Kind::GateDecision => &[Related::Affected { field: "initiative_id" }],
             Kind::Measurement => &[Related::Referenced { field: "corrects_id" }],
             _ => &[],
         }
@@ -63,7 +64,19 @@ impl Rules for TestRules {
                     findings.broken("corrects_id", "of a later day");
                 }
             }
+            Some(Entity::Initiative(initiative)) if proposal.cause().is_some() && initiative.budget.is_some() => {
+                findings.broken("stage", "frozen");
+            }
             _ => {}
+        }
+    }
+
+    fn effects(&self, proposal: &Proposal<'_>) -> Vec<Effect> {
+        match &proposal.after.entity {
+            Some(Entity::GateDecision(decision)) if decision.decision != 0 => {
+                vec![Effect { on: "initiative_id", field: "stage", value: Value::Enum(decision.to_stage) }]
+            }
+            _ => Vec::new(),
         }
     }
 }

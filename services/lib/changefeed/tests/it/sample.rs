@@ -61,14 +61,15 @@ pub(crate) async fn value(owner: &TestOwner, kind: Kind, info: &FieldInfo, seed:
             let name = |language: &str| Translation { language: language.into(), name: format!("{language} {seed}") };
             Value::Translations(vec![name("de-AT"), name("nl")].into())
         }
-        FieldType::Id | FieldType::DateTime => Value::Null,
+        FieldType::DateTime => Value::DateTime(1_700_000_000_123_456 + i64::from(seed) * 1_000_001),
+        FieldType::Id => Value::Null,
     }
 }
 
 /// A record with nothing but what it must have.
 pub(crate) async fn minimal(owner: &TestOwner, kind: Kind) -> Record {
     let mut record = Record::empty(kind);
-    for info in kind.info().own.iter().filter(|info| info.required) {
+    for info in kind.info().inputs().filter(|info| info.required) {
         let value = Box::pin(value(owner, kind, info, 1)).await;
         set(&mut record, info.index, value);
     }
@@ -78,7 +79,7 @@ pub(crate) async fn minimal(owner: &TestOwner, kind: Kind) -> Record {
 /// A record with a value in every field that can be written.
 pub(crate) async fn full(owner: &TestOwner, kind: Kind, seed: u32) -> Record {
     let mut record = Record::empty(kind);
-    for info in kind.info().fields().filter(|info| info.writable) {
+    for info in kind.info().inputs() {
         let value = value(owner, kind, info, seed).await;
         set(&mut record, info.index, value);
     }

@@ -2,11 +2,14 @@
 
 pub(crate) mod batch;
 pub(crate) mod calls;
+pub(crate) mod effect;
 pub(crate) mod feed;
 pub(crate) mod kinds;
+pub(crate) mod one_way;
 pub(crate) mod overlap;
 pub(crate) mod provenance;
 pub(crate) mod race;
 pub(crate) mod restart;
 pub(crate) mod restore;
 pub(crate) mod structure;
+pub(crate) mod unique;
