@@ -18,3 +18,4 @@ mod mutation;
 mod operate;
 mod provenance;
 mod readme;
+mod rules;

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use spil_proto::{
     changefeed::v1::{Action, Command, record::Entity as Any},
-    initiative::v1::{InitiativeStage, Stakeholder},
+    initiative::v1::{GateOutcome, InitiativeStage, Stakeholder},
     model::{Entity, ExternalId, FieldType, Kind, Owner, TextFormat, Value},
 };
 use uuid::Uuid;
@@ -47,6 +47,38 @@ fn references(record: &dyn Entity) -> Vec<(Kind, Uuid)> {
 
 fn any(command: &Command) -> &Any {
     command.values.as_ref().unwrap().entity.as_ref().unwrap()
+}
+
+/// Where each initiative stands after the decisions at its gates, in the order of their numbers.
+fn stages(commands: &[Command]) -> Vec<InitiativeStage> {
+    let mut order = Vec::new();
+    let mut reached: HashMap<Uuid, (InitiativeStage, Option<i32>)> = HashMap::new();
+    for (_, id, command) in created(commands) {
+        match any(command) {
+            Any::Initiative(initiative) => {
+                assert_eq!(initiative.stage(), InitiativeStage::Idea, "an initiative begins as an idea");
+                reached.insert(id, (initiative.stage(), None));
+                order.push(id);
+            }
+            Any::GateDecision(made) => {
+                let of = Uuid::from_slice(made.initiative_id.as_ref().unwrap()).unwrap();
+                let (stage, last) = reached.get_mut(&of).unwrap();
+                assert_eq!(made.decided_at.is_some(), made.decision() != GateOutcome::Unspecified, "{made:?}");
+                if let Some(day) = made.decided_at {
+                    assert!(day <= TODAY && last.is_none_or(|last| last <= day), "{made:?}");
+                    *last = Some(day);
+                }
+                match made.decision() {
+                    GateOutcome::Go => assert!(*stage as i32 + 1 == made.to_stage, "{made:?}"),
+                    GateOutcome::Stop => assert_eq!(made.to_stage(), InitiativeStage::Stopped),
+                    _ => continue,
+                }
+                *stage = made.to_stage();
+            }
+            _ => {}
+        }
+    }
+    order.iter().map(|id| reached[id].0).collect()
 }
 
 fn sizes() -> impl Iterator<Item = (u64, usize)> {
@@ -195,19 +227,13 @@ fn every_kind_and_every_field_occurs() {
     assert_eq!(kinds.len(), Kind::ALL.len());
     let larger = all(&demo(1, 1_000));
     for kind in Kind::ALL {
-        for field in kind.info().own {
+        for field in kind.info().own.iter().chain(kind.info().one_way) {
             let occurs =
                 larger.iter().map(entity).any(|record| record.kind() == *kind && !record.get(field.index).is_null());
             assert!(occurs, "no {}.{}", kind.info().name, field.column);
         }
     }
-    let stages: HashSet<i32> = small
-        .iter()
-        .filter_map(|command| match any(command) {
-            Any::Initiative(initiative) => Some(initiative.stage),
-            _ => None,
-        })
-        .collect();
+    let stages: HashSet<i32> = stages(&small).into_iter().map(|stage| stage as i32).collect();
     assert_eq!(stages, (InitiativeStage::Idea as i32..=InitiativeStage::Stopped as i32).collect());
 }
 
@@ -218,7 +244,9 @@ fn before(from: Option<i32>, to: Option<i32>) -> bool {
 #[test]
 fn dates_are_in_order() {
     for (seed, workers) in sizes() {
-        for command in all(&demo(seed, workers)) {
+        let commands = all(&demo(seed, workers));
+        let mut stages = stages(&commands).into_iter();
+        for command in commands {
             match any(&command) {
                 Any::Application(application) => {
                     let life = [
@@ -245,7 +273,7 @@ fn dates_are_in_order() {
                     assert!(before(initiative.start, initiative.end), "{initiative:?}");
                     assert_eq!(initiative.budget.is_some(), initiative.currency.is_some());
                     let ended = initiative.end.is_some_and(|end| end <= TODAY);
-                    let is_over = matches!(initiative.stage(), InitiativeStage::Run | InitiativeStage::Stopped);
+                    let is_over = matches!(stages.next(), Some(InitiativeStage::Run | InitiativeStage::Stopped));
                     assert_eq!(ended, is_over, "{initiative:?}");
                 }
                 Any::Stakeholder(stakeholder) => assert!(before(stakeholder.from, stakeholder.to), "{stakeholder:?}"),
@@ -256,6 +284,9 @@ fn dates_are_in_order() {
                     assert_eq!(benefit.value.is_some(), benefit.currency.is_some());
                 }
                 Any::Measurement(measurement) => assert!(measurement.at.unwrap() <= TODAY),
+                Any::Spend(spend) => assert!(spend.at.unwrap() <= TODAY, "{spend:?}"),
+                Any::LearningEvent(event) => assert!(event.completed_at.unwrap() < i64::from(TODAY) * 86_400_000_000),
+                Any::PulseWave(wave) => assert!(before(wave.from, wave.to) && wave.to.unwrap() <= TODAY),
                 _ => {}
             }
         }
@@ -285,6 +316,9 @@ fn pairs_are_unique_and_shares_add_up() {
                     (this.initiative_id.clone(), worker_id.clone().or(org_unit_id.clone()))
                 }
                 Any::RoleImpact(this) => (this.initiative_id.clone(), this.role_id.clone()),
+                Any::ProcessImpact(this) => (this.initiative_id.clone(), this.process_id.clone()),
+                Any::LearningOutcome(this) => (this.activity_id.clone(), this.skill_id.clone()),
+                Any::PulseResponse(this) => (this.wave_id.clone(), this.respondent.clone().map(String::into_bytes)),
                 Any::BenefitShare(this) => {
                     *shares.entry(this.benefit_id.clone().unwrap()).or_default() += this.share.unwrap();
                     (this.benefit_id.clone(), this.initiative_id.clone())

@@ -89,6 +89,14 @@ fn every_field_of_the_model_can_be_asked_filtered_ordered_and_written() {
                 field.name
             );
         }
+        for field in info.one_way {
+            let (name, order_name) = (field.name, order_field_name(field));
+            assert!(create.fields.contains_key(name), "create {}.{name}", info.name);
+            assert!(!update.fields.contains_key(name), "update {}.{name}", info.name);
+            assert!(!object.fields.contains_key(name), "{}.{name}", info.name);
+            assert!(!filter.fields.contains_key(name), "filter {}.{name}", info.name);
+            assert!(!order.values.contains_key(order_name.as_str()), "order {}.{order_name}", info.name);
+        }
         let facets = schema.get_enum(&format!("{}FacetField", info.name)).expect("facets");
         for name in facets.values.keys() {
             assert!(facet_field(info, name).is_some(), "facets {}.{name}", info.name);

@@ -74,7 +74,9 @@ impl Rules for TestRules {
     fn effects(&self, proposal: &Proposal<'_>) -> Vec<Effect> {
         match &proposal.after.entity {
             Some(Entity::GateDecision(decision)) if decision.decision != 0 => {
-                vec![Effect { on: "initiative_id", field: "stage", value: Value::Enum(decision.to_stage) }]
+                let stage = decision.to_stage;
+                let value = if stage == 0 { Value::Null } else { Value::Enum(stage) };
+                vec![Effect { on: "initiative_id", field: "stage", value }]
             }
             _ => Vec::new(),
         }

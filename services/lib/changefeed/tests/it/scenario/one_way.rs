@@ -109,7 +109,7 @@ pub(crate) async fn a_respondent_is_found_nowhere(database: Database) {
     assert_eq!((again.replayed, &again.items), (true, &first.items));
     let mut other = request.clone();
     other.commands = vec![create(response(wave, "Ben", Some("r-1")))];
-    assert!(matches!(owner.service.apply(&owner.caller, other).await, Err(ApplyError::Request(_))));
+    assert!(matches!(owner.service.apply(&owner.caller, other).await, Err(ApplyError::KeyReused)));
 
     let holds = |bytes: &[u8]| bytes.windows(8).any(|part| part == b"Lovelace");
     assert!(holds(&request.encode_to_vec()), "the search finds what is there");
