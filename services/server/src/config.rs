@@ -18,6 +18,8 @@ use spil_proto::model::Owner;
 const BODY_LIMIT: RangeInclusive<usize> = 1 << 10..=16 << 20;
 /// How many requests of a batch may be allowed.
 const BATCH_LIMIT: RangeInclusive<usize> = 1..=1000;
+/// How many connections that last may be asked for.
+const MAX_STREAMS: RangeInclusive<usize> = 1..=1_000_000;
 
 /// The settings of a process. In a file (TOML) by these names; in the environment as `SPIL_LISTEN` and so on, with two underscores
 /// before a name within a section: `SPIL_OWNERS__WORKFORCE`.
@@ -295,9 +297,11 @@ impl Config {
         if self.http_workers == Some(0) {
             return Err(ConfigError::HttpWorkers);
         }
-        for (name, value, range) in
-            [("body_limit", self.body_limit, BODY_LIMIT), ("batch_limit", self.batch_limit, BATCH_LIMIT)]
-        {
+        for (name, value, range) in [
+            ("body_limit", self.body_limit, BODY_LIMIT),
+            ("batch_limit", self.batch_limit, BATCH_LIMIT),
+            ("max_streams", self.max_streams, MAX_STREAMS),
+        ] {
             if !range.contains(&value) {
                 return Err(ConfigError::Range { name, range });
             }

@@ -169,12 +169,12 @@ impl Engine {
     }
 
     /// Answers a request that may have more than one answer. `token` is the caller's own; it goes to the owners.
-    pub async fn start(self: &Arc<Self>, caller: &Caller, token: &str, request: Request) -> Started {
+    pub async fn start(self: &Arc<Self>, caller: &Caller, token: &str, request: Request, allowed: Allowed) -> Started {
         let result = match self.planned(&request) {
             Ok(planned) if matches!(planned.plan.root, Root::Subscription(_)) => {
                 self.subscribe(caller, token, &request, planned).await.map_err(|error| vec![error])
             }
-            Ok(planned) => self.run(caller, token, request, planned, Allowed::Everything).await.map(Started::Once),
+            Ok(planned) => self.run(caller, token, request, planned, allowed).await.map(Started::Once),
             Err(errors) => Err(errors),
         };
         result.unwrap_or_else(|errors| Started::Once(refused(&errors)))

@@ -28,6 +28,8 @@ pub struct Request {
 pub struct RequestExtensions {
     /// A consistency token from an earlier answer: this answer is to be at least as fresh.
     pub consistency: Option<String>,
+    /// The name of the operation among those of one event stream.
+    pub operation_id: Option<String>,
     /// The hash of the document, with or in place of its text.
     pub persisted_query: Option<PersistedQuery>,
 }
@@ -63,6 +65,8 @@ struct RequestFields {
 struct RequestExtensionsFields {
     #[serde(default)]
     consistency: Option<String>,
+    #[serde(default)]
+    operation_id: Option<String>,
     #[serde(default)]
     persisted_query: Option<PersistedQuery>,
 }

@@ -2,7 +2,10 @@
 
 use std::cmp::Ordering;
 
-use actix_web::{HttpRequest, http::header};
+use actix_web::{
+    HttpRequest,
+    http::header::{self, HeaderMap},
+};
 
 /// The media type of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,13 +50,27 @@ impl Media {
     }
 }
 
-/// Whether the client asks for a media type by its name, `text/event-stream` for instance; a wildcard does not count.
-pub(super) fn names(http: &HttpRequest, kind: &str, subtype: &str) -> bool {
-    http.headers().get_all(header::ACCEPT).filter_map(|value| value.to_str().ok()).any(|accept| {
-        ranges(accept).any(|range| {
-            range.quality > 0 && range.kind.eq_ignore_ascii_case(kind) && range.subtype.eq_ignore_ascii_case(subtype)
-        })
-    })
+/// Whether the client would rather have an event stream than one answer: it names that, and no media type of one answer as much.
+/// A wildcard names nothing.
+pub(super) fn prefers_events(headers: &HeaderMap) -> bool {
+    let weight = |kind: &str, subtype: &str| {
+        accepted(headers).filter(|range| range.is(kind, subtype)).map(|range| range.quality).max().unwrap_or(0)
+    };
+    let answers = OFFERS.into_iter().map(|media| weight("application", media.subtype())).max().unwrap_or(0);
+    weight("text", "event-stream") > answers
+}
+
+/// Whether the client takes an event stream.
+pub(super) fn takes_events(headers: &HeaderMap) -> bool {
+    let takes = |range: Range<'_>| {
+        range.quality > 0 && (range.is("text", "event-stream") || range.is("text", "*") || range.is("*", "*"))
+    };
+    !headers.contains_key(header::ACCEPT) || accepted(headers).any(takes)
+}
+
+/// The ranges of all headers.
+fn accepted(headers: &HeaderMap) -> impl Iterator<Item = Range<'_>> {
+    headers.get_all(header::ACCEPT).filter_map(|value| value.to_str().ok()).flat_map(ranges)
 }
 
 /// One range of `Accept`.
@@ -62,6 +79,12 @@ struct Range<'a> {
     subtype: &'a str,
     /// In thousandths.
     quality: u16,
+}
+
+impl Range<'_> {
+    fn is(&self, kind: &str, subtype: &str) -> bool {
+        self.kind.eq_ignore_ascii_case(kind) && self.subtype.eq_ignore_ascii_case(subtype)
+    }
 }
 
 fn ranges(accept: &str) -> impl Iterator<Item = Range<'_>> {
@@ -169,6 +192,29 @@ mod tests {
             ("json", None),
         ] {
             assert_eq!(negotiate(accept), media, "{accept}");
+        }
+    }
+
+    #[test]
+    fn events_are_for_those_who_name_them() {
+        for (accept, prefers, takes) in [
+            (Some("text/event-stream"), true, true),
+            (Some("Text/Event-Stream; charset=utf-8"), true, true),
+            (Some("text/event-stream, */*"), true, true),
+            (Some("text/event-stream, application/json;q=0.9"), true, true),
+            (Some("text/event-stream;q=0.9, application/graphql-response+json"), false, true),
+            (Some("application/graphql-response+json, application/json, text/event-stream, multipart/mixed"), false, true),
+            (Some("*/*"), false, true),
+            (Some("text/*"), false, true),
+            (Some("application/json"), false, false),
+            (Some("text/event-stream;q=0"), false, false),
+            (None, false, true),
+        ] {
+            let mut headers = HeaderMap::new();
+            if let Some(accept) = accept {
+                headers.insert(header::ACCEPT, header::HeaderValue::from_static(accept));
+            }
+            assert_eq!((prefers_events(&headers), takes_events(&headers)), (prefers, takes), "{accept:?}");
         }
     }
 

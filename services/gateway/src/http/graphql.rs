@@ -74,7 +74,7 @@ pub(super) struct Parameters {
 
 impl Parameters {
     /// The request that the parameters carry. An empty parameter is as good as none.
-    fn read(http: &HttpRequest) -> Result<Request, GraphqlError> {
+    pub(super) fn read(http: &HttpRequest) -> Result<Request, GraphqlError> {
         let malformed = |message: &str| GraphqlError::new(Code::BadRequest, message);
         if !decodes_to_utf8(http.query_string()) {
             return Err(malformed("the parameters are not written in UTF-8"));
@@ -207,7 +207,7 @@ fn json(status: StatusCode, body: Bytes, media: Media) -> HttpResponse {
 }
 
 /// Says that the body of a request is not taken.
-fn body_refused(status: StatusCode, error: GraphqlError, media: Media) -> HttpResponse {
+pub(super) fn body_refused(status: StatusCode, error: GraphqlError, media: Media) -> HttpResponse {
     let mut response = json(status, refused(&[error]).body, media);
     if status == StatusCode::UNSUPPORTED_MEDIA_TYPE {
         // What a request may be, for a client that would try again (RFC 9110, sections 12.5.1 and 12.5.3).

@@ -1,4 +1,5 @@
-//! The front door: GraphQL over HTTP, the schema, GraphiQL, and whether the service is well.
+//! The front door: GraphQL over HTTP, over WebSocket and over server-sent events, the schema, GraphiQL, and whether the service is
+//! well.
 
 mod accept;
 mod body;
@@ -7,19 +8,25 @@ mod conditional;
 mod console;
 mod graphql;
 mod health;
+mod operations;
 mod origins;
+mod sse;
+mod streams;
+mod ws;
 
 use std::{io, net::TcpListener, sync::Arc, thread, time::Duration};
 
 use actix_web::{
     App,
     dev::{Server, ServerHandle},
+    guard,
     http::{KeepAlive, header},
     middleware::{Compress, Condition, DefaultHeaders, from_fn},
     web,
 };
 use spil_auth::Verifier;
 
+use self::{sse::Reservations, streams::Streams};
 use crate::graphql::{Engine, schema::SpilSchema};
 
 pub use origins::{Origins, OriginsError};
@@ -34,6 +41,8 @@ struct State {
     schema: &'static SpilSchema,
     limits: HttpLimits,
     origins: Origins,
+    streams: Streams,
+    reservations: Reservations,
 }
 
 /// How much one HTTP request may bring.
@@ -62,12 +71,15 @@ pub struct HttpConfig {
     pub origins: Origins,
     /// How long requests that are under way may take when the service is asked to stop.
     pub drain: Duration,
+    /// How many WebSockets and event streams may be open at once.
+    pub max_streams: usize,
 }
 
 /// A running server.
 pub struct HttpServer {
     handle: ServerHandle,
     thread: thread::JoinHandle<()>,
+    state: Arc<State>,
 }
 
 impl HttpServer {
@@ -82,17 +94,20 @@ impl HttpServer {
         schema: &'static SpilSchema,
         config: HttpConfig,
     ) -> io::Result<Self> {
-        let state = web::Data::from(Arc::new(State {
+        let state = Arc::new(State {
             engine: Arc::new(engine),
             verifier,
             schema,
             limits: config.limits,
             origins: config.origins.clone(),
-        }));
+            streams: Streams::new(config.max_streams),
+            reservations: Reservations::default(),
+        });
+        let data = web::Data::from(Arc::clone(&state));
         let (sender, receiver) = std::sync::mpsc::channel();
         let thread = thread::Builder::new().name("http".to_owned()).spawn(move || {
             actix_web::rt::System::new().block_on(async move {
-                match serve(listener, state, &config) {
+                match serve(listener, data, &config) {
                     Ok(server) => {
                         let _ = sender.send(Ok(server.handle()));
                         if let Err(error) = server.await {
@@ -106,11 +121,12 @@ impl HttpServer {
             });
         })?;
         let handle = receiver.recv().map_err(|_| io::Error::other("the HTTP server ended at once"))??;
-        Ok(Self { handle, thread })
+        Ok(Self { handle, thread, state })
     }
 
-    /// Takes no more requests, answers those under way, and ends.
+    /// Takes no more requests, ends what would last, answers what is under way, and ends.
     pub async fn stop(self) {
+        self.state.streams.stop();
         self.handle.stop(true).await;
         // The thread ends by itself once the server has.
         let _ = tokio::task::spawn_blocking(move || self.thread.join()).await;
@@ -128,9 +144,20 @@ fn serve(listener: TcpListener, state: web::Data<State>, config: &HttpConfig) ->
             .wrap(DefaultHeaders::new().add((header::X_CONTENT_TYPE_OPTIONS, "nosniff")))
             .service(
                 web::resource("/graphql")
+                    .route(web::get().guard(guard::fn_guard(|request| ws::is_upgrade(request.head()))).to(ws::open))
+                    .route(web::post().guard(guard::fn_guard(|request| sse::is_wanted(request.head()))).to(sse::post))
+                    .route(web::get().guard(guard::fn_guard(|request| sse::is_wanted(request.head()))).to(sse::get))
                     .route(web::post().to(graphql::post))
                     .route(web::get().to(graphql::get))
                     .default_service(web::to(graphql::other_method)),
+            )
+            .service(
+                web::resource("/graphql/stream")
+                    .route(web::post().to(sse::post))
+                    .route(web::get().to(sse::get))
+                    .route(web::put().to(sse::put))
+                    .route(web::delete().to(sse::delete))
+                    .default_service(web::to(sse::other_method)),
             )
             .route("/schema.graphql", web::get().to(graphql::schema))
             .route("/livez", web::get().to(health::live))
