@@ -85,7 +85,12 @@ impl Spil {
 
     /// A token for this process.
     pub fn token(&self, subject: &str, permissions: &[Permission]) -> String {
-        token(&self.data, subject, permissions)
+        self.token_for(subject, permissions, Duration::from_secs(3600))
+    }
+
+    /// A token for this process that ends after a while.
+    pub fn token_for(&self, subject: &str, permissions: &[Permission], lifetime: Duration) -> String {
+        token(&self.data, subject, permissions, lifetime)
     }
 
     /// A client that may do everything.
@@ -124,9 +129,9 @@ impl Spil {
 }
 
 /// A token signed with the key of a data folder.
-fn token(data: &Path, subject: &str, permissions: &[Permission]) -> String {
+fn token(data: &Path, subject: &str, permissions: &[Permission], lifetime: Duration) -> String {
     let key = DevelopmentKey::read_or_create(&data.join("development-key.pem")).expect("a key");
-    Signer::new(&key).expect("a signer").sign(subject, permissions, Duration::from_secs(3600)).expect("a token")
+    Signer::new(&key).expect("a signer").sign(subject, permissions, lifetime).expect("a token")
 }
 
 impl SpilBuilder {

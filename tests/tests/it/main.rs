@@ -19,3 +19,4 @@ mod operate;
 mod provenance;
 mod readme;
 mod rules;
+mod ws;

@@ -24,6 +24,8 @@ use actix_web::{
     middleware::{Compress, Condition, DefaultHeaders, from_fn},
     web,
 };
+#[cfg(target_os = "linux")]
+use socket2::SockRef;
 use spil_auth::Verifier;
 
 use self::{sse::Reservations, streams::Streams};
@@ -33,6 +35,10 @@ pub use origins::{Origins, OriginsError};
 
 /// How long a client may take to send the head of a request.
 const CLIENT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a client may take nothing of an answer before the connection is cut, however it is used.
+#[cfg(target_os = "linux")]
+const UNREAD_LIMIT: Duration = Duration::from_secs(30);
 
 /// What the handlers share.
 struct State {
@@ -134,6 +140,10 @@ impl HttpServer {
 }
 
 fn serve(listener: TcpListener, state: web::Data<State>, config: &HttpConfig) -> io::Result<Server> {
+    // Connections have it from the socket that takes them. Nothing else ends one to a client that does not read: what is to go
+    // out waits for the socket, and the socket for the client.
+    #[cfg(target_os = "linux")]
+    SockRef::from(&listener).set_tcp_user_timeout(Some(UNREAD_LIMIT))?;
     let server = actix_web::HttpServer::new(move || {
         App::new()
             .app_data(state.clone())
@@ -169,6 +179,8 @@ fn serve(listener: TcpListener, state: web::Data<State>, config: &HttpConfig) ->
     .workers(config.workers)
     .keep_alive(KeepAlive::Timeout(Duration::from_secs(75)))
     .client_request_timeout(CLIENT_TIMEOUT)
+    // Who hangs up does not want the answer any more.
+    .h1_allow_half_closed(false)
     .shutdown_timeout(config.drain.as_secs())
     .disable_signals()
     .listen(listener)?

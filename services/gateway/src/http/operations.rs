@@ -30,13 +30,7 @@ pub(super) enum Event {
 pub(super) type Events = Pin<Box<dyn Stream<Item = Event> + Send>>;
 
 /// The events of an operation that is yet to be started.
-pub(super) fn start(
-    engine: Arc<Engine>,
-    caller: Caller,
-    token: String,
-    request: Request,
-    allowed: Allowed,
-) -> Events {
+pub(super) fn start(engine: Arc<Engine>, caller: Caller, token: String, request: Request, allowed: Allowed) -> Events {
     let started = async move {
         match engine.start(&caller, &token, request, allowed).await {
             Started::Once(response) => once(response),
