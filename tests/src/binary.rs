@@ -122,6 +122,14 @@ impl Spil {
             .code()
     }
 
+    /// How much memory the process has, in bytes; 0 where the system does not say.
+    pub fn resident_bytes(&self) -> u64 {
+        let id = self.child.id().expect("it runs");
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        line.and_then(|text| text.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0) * 1024
+    }
+
     /// What was logged so far.
     pub fn log(&self) -> String {
         self.log.borrow().join("\n")

@@ -48,6 +48,8 @@ pub struct Config {
     pub http_workers: Option<usize>,
     /// How many seconds requests that are under way may take when the process is asked to stop.
     pub drain_seconds: u64,
+    /// How many WebSockets and event streams may be open at once: 1 to 1000000.
+    pub max_streams: usize,
     /// The most bytes of the body of an HTTP request: 1024 to 16777216.
     pub body_limit: usize,
     /// The most requests of a batch, a JSON list of GraphQL requests: 1 to 1000.
@@ -164,6 +166,7 @@ impl Default for Config {
             key: None,
             http_workers: None,
             drain_seconds: 10,
+            max_streams: 10_000,
             body_limit: 1 << 20,
             batch_limit: 20,
             origins: Vec::new(),

@@ -260,6 +260,7 @@ impl Process {
             limits: HttpLimits { body_bytes: config.body_limit, batch: config.batch_limit },
             origins: config.origins()?,
             drain: Duration::from_secs(config.drain_seconds),
+            max_streams: config.max_streams,
         };
         let server = HttpServer::start(listener, engine, self.verifier(), schema, http_config).map_err(failed)?;
         self.live = Some(live);

@@ -19,4 +19,5 @@ mod operate;
 mod provenance;
 mod readme;
 mod rules;
+mod sse;
 mod ws;

@@ -1,6 +1,7 @@
 //! GraphQL over WebSocket.
 
 mod socket;
+mod subscription;
 
 use std::time::Duration;
 

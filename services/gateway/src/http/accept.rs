@@ -203,7 +203,11 @@ mod tests {
             (Some("text/event-stream, */*"), true, true),
             (Some("text/event-stream, application/json;q=0.9"), true, true),
             (Some("text/event-stream;q=0.9, application/graphql-response+json"), false, true),
-            (Some("application/graphql-response+json, application/json, text/event-stream, multipart/mixed"), false, true),
+            (
+                Some("application/graphql-response+json, application/json, text/event-stream, multipart/mixed"),
+                false,
+                true,
+            ),
             (Some("*/*"), false, true),
             (Some("text/*"), false, true),
             (Some("application/json"), false, false),

@@ -12,7 +12,7 @@ use actix_web::{
 };
 
 use self::{close::Close, connection::Connection, outgoing::Outgoing};
-use super::{MAX_BODY_BYTES, State, graphql, origin, streams::Place};
+use super::{State, accept::Media, graphql, streams::Place};
 
 /// The one subprotocol that is spoken.
 const SUBPROTOCOL: &str = "graphql-transport-ws";
@@ -31,7 +31,7 @@ pub(super) async fn open(
     payload: Payload,
     state: web::Data<State>,
 ) -> Result<HttpResponse, actix_web::Error> {
-    if !origin::is_allowed(&http, &state) {
+    if !state.origins.allow(&http) {
         return Ok(HttpResponse::Forbidden()
             .content_type("text/plain; charset=utf-8")
             .body("pages of this origin may not open a socket here"));
@@ -39,7 +39,7 @@ pub(super) async fn open(
     let known = if http.headers().contains_key(header::AUTHORIZATION) {
         match graphql::authenticate(&http, &state) {
             Ok(known) => Some(known),
-            Err(error) => return Ok(graphql::unauthenticated(error, graphql::JSON)),
+            Err(error) => return Ok(graphql::unauthenticated(error, Media::Json)),
         }
     } else {
         None

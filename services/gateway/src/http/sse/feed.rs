@@ -38,8 +38,13 @@ struct Feed {
 pub(super) fn respond(events: impl Stream<Item = Bytes> + 'static, caller: &Caller, place: Place) -> HttpResponse {
     let mut keep_alive = interval_at(Instant::now() + KEEP_ALIVE_INTERVAL, KEEP_ALIVE_INTERVAL);
     keep_alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let feed =
-        Feed { events: Box::pin(events), keep_alive, stopping: place.stopping, ends_at: end_of(caller), _place: place.permit };
+    let feed = Feed {
+        events: Box::pin(events),
+        keep_alive,
+        stopping: place.stopping,
+        ends_at: end_of(caller),
+        _place: place.permit,
+    };
     let body = stream::unfold(feed, |mut feed| async move {
         let bytes = feed.next().await?;
         Some((Ok::<_, Infallible>(bytes), feed))

@@ -123,7 +123,9 @@ impl Reservation {
         match tokio::time::timeout(INBOX_LIMIT, self.inbox.clone().reserve_owned()).await {
             Ok(Ok(permit)) => Ok(permit),
             Ok(Err(_)) => Err(plain(StatusCode::NOT_FOUND, "the stream is gone")),
-            Err(_) => Err(plain(StatusCode::SERVICE_UNAVAILABLE, "the stream is not read; open it, or try again later")),
+            Err(_) => {
+                Err(plain(StatusCode::SERVICE_UNAVAILABLE, "the stream is not read; open it, or try again later"))
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::graphql::{Request, Response};
+use crate::graphql::{Request, RequestExtensions, Response};
 
 /// The longest name of an operation, in bytes. Clients use numbers or UUIDs.
 const MAX_NAME_BYTES: usize = 256;
@@ -50,6 +50,9 @@ pub(super) enum MessageError {
     /// The payload is of the wrong form.
     #[error("`payload` is an object, or left out")]
     Payload,
+    /// The payload names no document.
+    #[error("`payload` has a `query`, or names one that is known here")]
+    NoQuery,
     /// The payload is no request.
     #[error("`payload` is no request: {0}")]
     Request(String),
@@ -78,6 +81,13 @@ impl ClientMessage {
                 let Some(payload @ Value::Object(_)) = payload else { return Err(MessageError::Payload) };
                 let request = serde_json::from_value::<Request>(payload)
                     .map_err(|error| MessageError::Request(error.to_string()))?;
+                let names_one = |extensions: &RequestExtensions| extensions.persisted_query.is_some();
+                if request.query.is_none()
+                    && request.document_id.is_none()
+                    && !request.extensions.as_ref().is_some_and(names_one)
+                {
+                    return Err(MessageError::NoQuery);
+                }
                 Ok(Self::Subscribe { id, request: Box::new(request) })
             }
             "complete" => Ok(Self::Complete { id: take_id(&mut message)? }),
@@ -176,7 +186,8 @@ mod tests {
             let text = format!(r#"{{"id":"1","type":"subscribe","payload":{payload}}}"#);
             assert_eq!(fault(&text), MessageError::Payload);
         }
-        for payload in [r#"{}"#, r#"{"query":7}"#, r#"{"query":"{ a }","variables":"x"}"#] {
+        assert_eq!(fault(r#"{"id":"1","type":"subscribe","payload":{}}"#), MessageError::NoQuery);
+        for payload in [r#"{"query":7}"#, r#"{"query":"{ a }","variables":"x"}"#] {
             let text = format!(r#"{{"id":"1","type":"subscribe","payload":{payload}}}"#);
             assert!(matches!(fault(&text), MessageError::Request(_)), "{text}");
         }
