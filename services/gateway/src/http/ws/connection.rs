@@ -160,10 +160,12 @@ impl Connection {
             return Err(Close::InitTimeout.into());
         }
         if self.expires_at.is_some_and(|at| now >= at) {
-            self.expires_at = self.caller.as_ref().and_then(|(caller, _)| expiry(caller));
-            if self.expires_at.is_some_and(|at| now >= at) {
+            // The clock may have been set meanwhile.
+            let ends = self.caller.as_ref().and_then(|(caller, _)| caller.expires_at());
+            if ends.is_some_and(|at| SystemTime::now() >= at) {
                 return Err(Close::Forbidden(AuthError::Expired.to_string()).into());
             }
+            self.expires_at = self.caller.as_ref().and_then(|(caller, _)| expiry(caller));
         }
         if self.outgoing.stuck_since().is_some_and(|since| now >= since + STUCK_LIMIT) {
             return Err(Close::Slow("the client does not read what it asked for").into());
@@ -268,7 +270,7 @@ fn shown_token(payload: &Map<String, Value>) -> Result<Option<&str>, AuthError> 
 
 /// When a caller's token ends; none if never.
 fn expiry(caller: &Caller) -> Option<Instant> {
-    // The clock may be set back or forward meanwhile, so it is asked again after a day at the latest.
+    // The clock is asked again after a day at the latest.
     let left = caller.expires_at()?.duration_since(SystemTime::now()).unwrap_or_default().min(LONG);
     Some(Instant::now() + left)
 }
