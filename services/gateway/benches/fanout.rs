@@ -15,7 +15,7 @@ use futures::{
 use spil_auth::{Caller, Permission};
 use spil_gateway::{
     follow::{FeedToken, FeedTokenError, Followers},
-    graphql::{Engine, Request, Started, limits::Limits, schema::SpilSchema},
+    graphql::{Allowed, Engine, Request, Started, limits::Limits, schema::SpilSchema},
     live::Live,
 };
 use spil_proto::{
@@ -170,7 +170,9 @@ async fn run(name: &str, query: impl Fn(usize) -> String, pause: Duration) {
     for number in 0..SUBSCRIBERS {
         let request: Request = serde_json::from_value(serde_json::json!({"query": query(number)}))
             .unwrap_or_else(|error| panic!("{error}"));
-        let Started::Stream(mut stream) = engine.start(&caller, "token", request).await else { panic!("refused") };
+        let Started::Stream(mut stream) = engine.start(&caller, "token", request, Allowed::Everything).await else {
+            panic!("refused")
+        };
         readers.push(tokio::spawn(async move {
             let mut times = Vec::with_capacity(CHANGES);
             while times.len() < CHANGES {
