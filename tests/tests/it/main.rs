@@ -19,5 +19,6 @@ mod operate;
 mod provenance;
 mod readme;
 mod rules;
+mod search;
 mod sse;
 mod ws;

@@ -6,7 +6,7 @@ use spil_graph::Graph;
 use spil_proto::model::{HEADER_FIELDS, Kind, field};
 use tantivy::{
     Index, IndexReader, IndexWriter, ReloadPolicy, TantivyDocument, TantivyError, Term,
-    indexer::IndexWriterOptions,
+    indexer::{IndexWriterOptions, LogMergePolicy},
     schema::{FAST, Field, INDEXED, IndexRecordOption, Schema, TextFieldIndexing, TextOptions},
 };
 use uuid::Uuid;
@@ -19,6 +19,9 @@ use crate::live::Published;
 
 /// The memory for documents that are not in the index yet, in bytes.
 const WRITER_BYTES: usize = 20_000_000;
+
+/// The share of documents without a record from which on a part of the index is written anew.
+const MOST_DELETED: f32 = 0.3;
 
 /// The fields that records are found by. They are in the header that every kind has, and none that is marked as personal data is among
 /// them.
@@ -126,6 +129,9 @@ impl Indexer {
             .memory_budget_per_thread(WRITER_BYTES)
             .build();
         let writer = index.writer_with_options(options)?;
+        let mut merging = LogMergePolicy::default();
+        merging.set_del_docs_ratio_before_merge(MOST_DELETED);
+        writer.set_merge_policy(Box::new(merging));
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
         Ok(Indexer { fields, writer, reader, shown: Graph::new() })
     }

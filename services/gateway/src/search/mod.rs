@@ -11,7 +11,10 @@ mod index;
 mod language;
 mod words;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use arc_swap::ArcSwapOption;
 use spil_graph::{Budget, Exhausted};
@@ -154,7 +157,7 @@ async fn follow(live: Arc<Live>, shared: Arc<Shared>) {
             published.is_complete() && (indexer.is_none() || shown.as_ref() != Some(&stands(published)))
         };
         let Some(published) = live.wait_for(WATCH, is_news).await else { continue };
-        let own = indexer.take();
+        let (own, began) = (indexer.take(), Instant::now());
         let written = spawn_blocking(move || {
             let mut indexer = match own {
                 Some(indexer) => indexer,
@@ -166,6 +169,9 @@ async fn follow(live: Arc<Live>, shared: Arc<Shared>) {
         .await;
         match written {
             Ok(Ok((own, indexed))) => {
+                if shown.is_none() {
+                    indexed.report(began.elapsed());
+                }
                 indexer = Some(own);
                 shared.indexed.store(Some(Arc::new(indexed)));
                 shared.changed.send_replace(());
@@ -184,6 +190,13 @@ async fn follow(live: Arc<Live>, shared: Arc<Shared>) {
 }
 
 impl Indexed {
+    /// Tells how large the index is, and how long it took to make it.
+    fn report(&self, took: Duration) {
+        let bytes = self.searcher.space_usage().map_or(0, |usage| usage.total().get_bytes());
+        let (documents, milliseconds) = (self.searcher.num_docs(), took.as_millis());
+        tracing::info!(documents, milliseconds, bytes, "the search index is built");
+    }
+
     /// Whether the index shows what a state of the graph shows, or something newer.
     pub(crate) fn covers(&self, published: &Published) -> bool {
         Owner::ALL.into_iter().all(|owner| {
