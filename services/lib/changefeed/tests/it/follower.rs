@@ -117,6 +117,16 @@ pub(crate) async fn watch(owner: &TestOwner, after: Cursor) -> Result<FeedStream
     owner.service.watch(&owner.caller, WatchRequest { after: Some(after) }).await
 }
 
+/// The next message with revisions in it; what comes before says only where the log stands.
+pub(crate) async fn next_changes(stream: &mut FeedStream<WatchResponse>) -> WatchResponse {
+    loop {
+        let message = stream.next().await.expect("more").expect("a message");
+        if !message.revisions.is_empty() {
+            return message;
+        }
+    }
+}
+
 fn key(record: &Record) -> (Kind, Uuid) {
     (record.kind().expect("a kind"), record.id().expect("an id"))
 }

@@ -1,6 +1,6 @@
 //! Commands that change another record than the one they name.
 
-use futures::{StreamExt, future::join_all};
+use futures::future::join_all;
 use spil_proto::{
     changefeed::v1::{Command, Outcome, ProblemCode, Record, record::Entity, target::By},
     initiative::v1::{GateDecision, GateOutcome, Initiative, InitiativeStage},
@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::{
     database::Database,
-    follower::{Follower, watch},
+    follower::{Follower, next_changes, watch},
     owner::{TestOwner, batch, by_id, create, id, outcomes, problems, retire, update},
 };
 
@@ -52,7 +52,7 @@ pub(crate) async fn a_decision_changes_the_initiative_in_the_same_revision(datab
     assert_eq!(made.outcome(), Outcome::Created);
     assert_eq!(stored(&owner, of).await, (Pilot, 2));
     let mut stream = watch(&owner, start).await.expect("a stream");
-    let revisions = stream.next().await.expect("more").expect("a message").revisions;
+    let revisions = next_changes(&mut stream).await.revisions;
     let kinds: Vec<_> =
         revisions[0].changes.iter().map(|change| change.record.as_ref().and_then(Record::kind)).collect();
     assert_eq!(kinds, [Some(Kind::GateDecision), Some(Kind::Initiative)]);
@@ -133,7 +133,7 @@ pub(crate) async fn decisions_at_a_time_lose_nothing(database: Database) {
     let mut stream = watch(&owner, start).await.expect("a stream");
     let (mut version, mut stage, mut decided, mut written) = (1, InitiativeStage::Unspecified, 0, 0);
     while decided + written < WRITERS {
-        for revision in stream.next().await.expect("more").expect("a message").revisions {
+        for revision in next_changes(&mut stream).await.revisions {
             let mut wanted = None;
             for record in revision.changes.iter().filter_map(|change| change.record.as_ref()) {
                 match &record.entity {
