@@ -10,32 +10,24 @@ use spil_proto::{
 use super::stage::reached;
 
 pub(super) fn check(decision: &GateDecision, proposal: &Proposal<'_>, findings: &mut Findings) {
-    let is_decided = decision.decision() != GateOutcome::Unspecified;
-    match (is_decided, decision.decided_at) {
+    match (was_made(decision), decision.decided_at) {
         (true, None) => findings.broken("decided_at", "a decision needs the day on which it was made"),
         (false, Some(_)) => findings.broken("decision", "`decided_at` needs a decision"),
         _ => {}
     }
-    match proposal.before.and_then(as_decision) {
-        Some(before) if before.decision() != GateOutcome::Unspecified => {
-            if before.to_stage != decision.to_stage {
-                findings.immutable("to_stage", "`to_stage` can not be changed once it is decided");
-            }
+    let before = proposal.before.and_then(as_decision).filter(|before| was_made(before));
+    if let Some(before) = before {
+        if before.to_stage != decision.to_stage {
+            findings.immutable("to_stage", "`to_stage` can not be changed once it is decided");
         }
-        _ if is_decided => {
-            if let Err(refusal) = reached(stage(proposal), decision.decision(), decision.to_stage()) {
-                findings.broken(refusal.field, refusal.message);
-            }
-        }
-        _ => {}
+    } else if let Err(refusal) = reached(stage(proposal), decision.decision(), decision.to_stage()) {
+        findings.broken(refusal.field, refusal.message);
     }
 }
 
 /// A decision that is made now moves the initiative.
 pub(super) fn effects(decision: &GateDecision, proposal: &Proposal<'_>) -> Vec<Effect> {
-    let was_decided =
-        proposal.before.and_then(as_decision).is_some_and(|before| before.decision() != GateOutcome::Unspecified);
-    if was_decided || decision.decision() == GateOutcome::Unspecified {
+    if proposal.before.and_then(as_decision).is_some_and(was_made) || !was_made(decision) {
         return Vec::new();
     }
     let from = stage(proposal);
@@ -54,6 +46,11 @@ pub(super) fn check_stage(initiative: &Initiative, proposal: &Proposal<'_>, find
     if moves && proposal.cause().and_then(as_decision).is_none() {
         findings.broken("stage", "a stage moves only by a gate decision");
     }
+}
+
+/// Whether the gate is passed, and not ahead.
+fn was_made(decision: &GateDecision) -> bool {
+    decision.decision() != GateOutcome::Unspecified
 }
 
 /// Where the initiative stands.
