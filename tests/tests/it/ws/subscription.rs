@@ -68,6 +68,8 @@ async fn subscribers_are_told_what_changes() {
     assert_eq!(first.next_of("record").await["payload"]["data"], json!({"skill": null}));
     assert_eq!(first.next_of("record").await["type"], "complete");
     assert_eq!(live(first.next_of("live").await), Some(1));
+    let retired = second.next_of("changes").await;
+    assert_eq!(retired["payload"]["data"]["changes"]["action"], "RETIRED", "{retired}");
 
     // An operation of a name that runs closes the socket; so does nothing else here.
     first.subscribe("live", "subscription { live { skills { totalCount } } }", json!({})).await;
