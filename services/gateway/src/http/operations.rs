@@ -55,7 +55,7 @@ pub(super) fn last(responses: Responses) -> Events {
 
 /// The operations of one connection. Nothing runs unless it is polled, so that who does not poll holds them up.
 pub(super) struct Operations {
-    running: SelectAll<Pin<Box<dyn Stream<Item = (Name, Event)> + Send>>>,
+    running: SelectAll<NamedEvents>,
     active: HashMap<Arc<str>, (u64, AbortHandle)>,
     /// The number of the next operation; a name can be used again, a number is not.
     next: u64,
@@ -63,6 +63,8 @@ pub(super) struct Operations {
 
 /// An operation: its name and its number.
 type Name = (Arc<str>, u64);
+/// The events of one operation, with its name.
+type NamedEvents = Pin<Box<dyn Stream<Item = (Name, Event)> + Send>>;
 
 impl Operations {
     /// None yet.

@@ -72,6 +72,20 @@ enum Order {
     End { id: String },
 }
 
+/// Why something is not done with a stream.
+#[derive(Clone, Copy, Debug)]
+struct Refusal(StatusCode, &'static str);
+
+impl Refusal {
+    const NO_STREAM: Self = Self(StatusCode::NOT_FOUND, "there is no such stream");
+}
+
+impl From<Refusal> for HttpResponse {
+    fn from(refusal: Refusal) -> Self {
+        plain(refusal.0, refusal.1)
+    }
+}
+
 #[derive(Deserialize)]
 struct Names {
     token: Option<String>,
@@ -99,12 +113,12 @@ impl Reservations {
     }
 
     /// The stream of a caller; the refusal if there is none or it is another's.
-    fn of(&self, name: &str, caller: &Caller) -> Result<Arc<Reservation>, HttpResponse> {
-        let found = self.find(name).ok_or_else(|| plain(StatusCode::NOT_FOUND, "there is no such stream"))?;
+    fn of(&self, name: &str, caller: &Caller) -> Result<Arc<Reservation>, Refusal> {
+        let found = self.find(name).ok_or(Refusal::NO_STREAM)?;
         if found.caller.subject() == caller.subject() {
             Ok(found)
         } else {
-            Err(plain(StatusCode::FORBIDDEN, "the stream was reserved by somebody else"))
+            Err(Refusal(StatusCode::FORBIDDEN, "the stream was reserved by somebody else"))
         }
     }
 }
@@ -119,12 +133,12 @@ impl Reservation {
     }
 
     /// A place in the inbox; the refusal if the stream is gone or does not take anything.
-    async fn place(&self) -> Result<mpsc::OwnedPermit<Order>, HttpResponse> {
+    async fn place(&self) -> Result<mpsc::OwnedPermit<Order>, Refusal> {
         match tokio::time::timeout(INBOX_LIMIT, self.inbox.clone().reserve_owned()).await {
             Ok(Ok(permit)) => Ok(permit),
-            Ok(Err(_)) => Err(plain(StatusCode::NOT_FOUND, "the stream is gone")),
+            Ok(Err(_)) => Err(Refusal::NO_STREAM),
             Err(_) => {
-                Err(plain(StatusCode::SERVICE_UNAVAILABLE, "the stream is not read; open it, or try again later"))
+                Err(Refusal(StatusCode::SERVICE_UNAVAILABLE, "the stream is not read; open it, or try again later"))
             }
         }
     }
@@ -162,11 +176,11 @@ pub(super) fn open(http: &HttpRequest, state: &web::Data<State>, name: &str) -> 
             Err(error) => return graphql::unauthenticated(error, Media::Json),
         }
     } else {
-        state.reservations.find(name).ok_or_else(|| plain(StatusCode::NOT_FOUND, "there is no such stream"))
+        state.reservations.find(name).ok_or(Refusal::NO_STREAM)
     };
     let reservation = match found {
         Ok(reservation) => reservation,
-        Err(refusal) => return refusal,
+        Err(refusal) => return refusal.into(),
     };
     let Some(place) = state.streams.enter() else { return ws::full() };
     let Some(orders) = lock(&reservation.orders).take() else {
@@ -194,7 +208,7 @@ pub(super) async fn run(
 ) -> HttpResponse {
     let reservation = match state.reservations.of(name, &caller) {
         Ok(reservation) => reservation,
-        Err(refusal) => return refusal,
+        Err(refusal) => return refusal.into(),
     };
     let id = request.extensions.as_ref().and_then(|extensions| extensions.operation_id.clone());
     let Some(id) = id.filter(|id| (1..=MAX_NAME_BYTES).contains(&id.len())) else {
@@ -212,7 +226,7 @@ pub(super) async fn run(
     // The place comes first, so that nothing is done whose result could not be told.
     let place = match name.reservation.place().await {
         Ok(place) => place,
-        Err(refusal) => return refusal,
+        Err(refusal) => return refusal.into(),
     };
     let events = match state.engine.start(&caller, &token, request, Allowed::Everything).await {
         Started::Once(response) if matches!(response.status, ResponseStatus::Refused(_)) => {
@@ -231,7 +245,7 @@ pub(super) async fn run(
 pub(super) async fn end(http: &HttpRequest, state: &State, name: &str, caller: &Caller) -> HttpResponse {
     let reservation = match state.reservations.of(name, caller) {
         Ok(reservation) => reservation,
-        Err(refusal) => return refusal,
+        Err(refusal) => return refusal.into(),
     };
     let Some(id) = names(http).operation_id else {
         return plain(StatusCode::BAD_REQUEST, "the parameter `operationId` names the operation");
@@ -240,7 +254,7 @@ pub(super) async fn end(http: &HttpRequest, state: &State, name: &str, caller: &
     if lock(&reservation.active).remove(&id) {
         match reservation.place().await {
             Ok(place) => drop(place.send(Order::End { id })),
-            Err(refusal) => return refusal,
+            Err(refusal) => return refusal.into(),
         }
     }
     HttpResponse::Ok().finish()
