@@ -17,6 +17,7 @@ mod model;
 mod mutation;
 mod operate;
 mod provenance;
+mod queries;
 mod readme;
 mod rules;
 mod search;
