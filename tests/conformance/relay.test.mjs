@@ -110,6 +110,31 @@ test('pages forward and backward are the same list', async () => {
   assert.deepEqual(await walk(9, false), whole);
 });
 
+test('what is reached and what is found can be paged both ways', async () => {
+  const [{ id }] = (await ask('{ initiatives(first: 1, filter: { capabilities: { count: { gt: 0 } } }) { nodes { id } } }')).initiatives.nodes;
+  for (const field of [`reach(from: ["${id}"], depth: 2,`, 'search(text: "customer",']) {
+    const part = async (options) => {
+      const data = await ask(`{ part: ${field} ${options}) { edges { cursor node { __typename id } } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }`);
+      return data.part;
+    };
+    const whole = await part('first: 100');
+    assert.ok(whole.edges.length >= 6, field);
+    const cursors = whole.edges.map((edge) => edge.cursor);
+    const first = await part('first: 3');
+    assert.deepEqual(ids(first), ids(whole).slice(0, 3), field);
+    assert.equal(first.pageInfo.hasNextPage, true);
+    const after = await part(`first: 2, after: "${cursors[1]}"`);
+    assert.deepEqual(ids(after), ids(whole).slice(2, 4), field);
+    const before = await part(`last: 2, before: "${cursors[4]}"`);
+    assert.deepEqual(ids(before), ids(whole).slice(2, 4), field);
+    assert.deepEqual([before.pageInfo.hasNextPage, before.pageInfo.hasPreviousPage], [true, true], field);
+    const between = await part(`first: 100, after: "${cursors[0]}", before: "${cursors[5]}"`);
+    assert.deepEqual(ids(between), ids(whole).slice(1, 5), field);
+    const crossed = await part(`first: 100, after: "${cursors[4]}", before: "${cursors[1]}"`);
+    assert.deepEqual(ids(crossed), [], field);
+  }
+});
+
 test('nonsense in the arguments of a connection is an error', async () => {
   for (const argument of ['first: -1', 'last: -1', 'first: 2, after: "nonsense!"', 'last: 2, before: "nonsense!"']) {
     const answer = await request(`{ capabilities(${argument}) { edges { cursor } } }`);

@@ -81,10 +81,14 @@ pub(crate) struct Question {
     /// Only records of these kinds.
     pub(crate) kinds: Option<Vec<Kind>>,
     pub(crate) language: Option<SearchLanguage>,
-    /// How many records to show.
-    pub(crate) first: usize,
+    /// How many records to show from the start.
+    pub(crate) first: Option<usize>,
+    /// How many records to show from the end.
+    pub(crate) last: Option<usize>,
     /// Only those after this one.
     pub(crate) after: Option<Hit>,
+    /// Only those before this one.
+    pub(crate) before: Option<Hit>,
 }
 
 /// A page of what was found.
@@ -226,20 +230,51 @@ impl Indexed {
             (hits, total) = self.hits(&sought, demand, kinds)?;
         }
         let start = question.after.map_or(0, |after| after_place(&hits, &after));
+        let end = question.before.map_or(hits.len(), |before| before_place(&hits, &before));
+        let window = hits.get(start..end).unwrap_or_default();
         let mut reader = highlight::Reader::new(&published.graph, &sought);
-        let mut page = Vec::new();
-        let mut has_next = false;
-        for hit in &hits[start..] {
-            let Some(row) = published.graph.table(hit.kind).row_of(hit.id) else { continue };
+        // Each hit is looked at again in the graph that answers: it may be gone, or say something else by now.
+        let mut present = |hit: &Hit, budget: &mut Budget| -> Result<Option<(Hit, Vec<Highlight>)>, Exhausted> {
+            let Some(row) = published.graph.table(hit.kind).row_of(hit.id) else { return Ok(None) };
             budget.spend(10)?;
-            let Some(highlights) = reader.read(hit.kind, row, demand, budget)? else { continue };
-            if page.len() == question.first {
-                has_next = true;
+            Ok(reader.read(hit.kind, row, demand, budget)?.map(|highlights| (*hit, highlights)))
+        };
+        let mut found = Found { hits: Vec::new(), total, has_next: end < hits.len(), has_previous: start > 0 };
+        if let (None, Some(last)) = (question.first, question.last) {
+            for hit in window.iter().rev() {
+                let Some(hit) = present(hit, budget)? else { continue };
+                if found.hits.len() == last {
+                    found.has_previous = true;
+                    break;
+                }
+                found.hits.push(hit);
+            }
+            found.hits.reverse();
+            return Ok(found);
+        }
+        for hit in window {
+            let Some(hit) = present(hit, budget)? else { continue };
+            if question.first.is_some_and(|first| found.hits.len() == first) {
+                found.has_next = true;
                 break;
             }
-            page.push((*hit, highlights));
+            found.hits.push(hit);
         }
-        Ok(Found { hits: page, total, has_next, has_previous: start > 0 })
+        if let Some(last) = question.last
+            && found.hits.len() > last
+        {
+            found.hits.drain(..found.hits.len() - last);
+            found.has_previous = true;
+        }
+        Ok(found)
+    }
+}
+
+/// Where what fits better than a hit ends: at its place if it is still there, else before all that fit no better.
+fn before_place(hits: &[Hit], before: &Hit) -> usize {
+    match hits.iter().position(|hit| hit.kind == before.kind && hit.id == before.id) {
+        Some(place) => place,
+        None => hits.partition_point(|hit| hit.score > before.score),
     }
 }
 

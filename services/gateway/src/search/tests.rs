@@ -26,7 +26,15 @@ fn state(revision: u64, records: &[Record]) -> Arc<Published> {
 }
 
 fn found(indexed: &Indexed, published: &Published, text: &str) -> Vec<u128> {
-    let question = Question { text: text.to_owned(), kinds: None, language: None, first: 10, after: None };
+    let question = Question {
+        text: text.to_owned(),
+        kinds: None,
+        language: None,
+        first: Some(10),
+        last: None,
+        after: None,
+        before: None,
+    };
     let found = indexed.find(published, &question, &mut Budget::new(1_000_000)).expect("an answer");
     found.hits.iter().map(|(hit, _)| hit.id.as_u128()).collect()
 }

@@ -22,8 +22,10 @@ pub(in crate::graphql) struct Reach {
     pub(in crate::graphql) depth: u32,
     /// The kinds to show; all where there is none.
     pub(in crate::graphql) to: Option<Vec<Kind>>,
-    pub(in crate::graphql) first: usize,
+    pub(in crate::graphql) first: Option<usize>,
+    pub(in crate::graphql) last: Option<usize>,
     pub(in crate::graphql) after: Option<ReachPosition>,
+    pub(in crate::graphql) before: Option<ReachPosition>,
 }
 
 /// The place of a record in an answer: distance, kind and id.
@@ -79,15 +81,18 @@ impl Arguments<'_> {
                 if *forward { way } else { way.reversed() }
             })
             .collect();
-        let after = match self.text("after") {
-            None => None,
-            Some(text) => Some(
-                ReachPosition::decode(text)
-                    .ok_or_else(|| Fault::new("this is no cursor of this list").within("after"))?,
-            ),
+        let place = |name: &'static str| match self.text(name) {
+            None => Ok(None),
+            Some(text) => ReachPosition::decode(text)
+                .map(Some)
+                .ok_or_else(|| Fault::new("this is no cursor of this list").within(name)),
         };
-        let first = self.count("first")?.unwrap_or(DEFAULT_PAGE);
-        Ok(Reach { from, ways, names, depth, to: self.kinds("to"), first, after })
+        let (mut first, last) = (self.count("first")?, self.count("last")?);
+        if last.is_none() {
+            first = first.or(Some(DEFAULT_PAGE));
+        }
+        let (after, before) = (place("after")?, place("before")?);
+        Ok(Reach { from, ways, names, depth, to: self.kinds("to"), first, last, after, before })
     }
 
     /// The relations to follow, by their place among all, and whether as they are named: each once, in the order of the places, so that the

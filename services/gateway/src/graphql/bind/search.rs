@@ -35,26 +35,30 @@ fn decode_hit(text: &str) -> Option<Hit> {
 
 impl Arguments<'_> {
     pub(super) fn search(&self) -> Result<Question, Fault> {
-        let first = match self.count("first")? {
-            None => DEFAULT_SEARCH_PAGE,
-            Some(first) if first > MAX_SEARCH_PAGE => {
-                let message = format!("`first` is more than {MAX_SEARCH_PAGE}; ask for more pages instead");
-                return Err(Fault { code: Code::PageTooLarge, message, path: Vec::new() }.within("first"));
+        let size = |name: &'static str| match self.count(name)? {
+            Some(count) if count > MAX_SEARCH_PAGE => {
+                let message = format!("`{name}` is more than {MAX_SEARCH_PAGE}; ask for more pages instead");
+                Err(Fault { code: Code::PageTooLarge, message, path: Vec::new() }.within(name))
             }
-            Some(first) => first,
+            count => Ok(count),
         };
-        let after = match self.text("after") {
-            None => None,
+        let place = |name: &'static str| match self.text(name) {
+            None => Ok(None),
             Some(text) => {
-                Some(decode_hit(text).ok_or_else(|| Fault::new("this is no cursor of a search").within("after"))?)
+                decode_hit(text).map(Some).ok_or_else(|| Fault::new("this is no cursor of a search").within(name))
             }
         };
+        let (mut first, last) = (size("first")?, size("last")?);
+        if last.is_none() {
+            first = first.or(Some(DEFAULT_SEARCH_PAGE));
+        }
+        let (after, before) = (place("after")?, place("before")?);
         let language = match self.text("language") {
             Some("ENGLISH") => Some(SearchLanguage::English),
             Some("DUTCH") => Some(SearchLanguage::Dutch),
             _ => None,
         };
         let text = self.text("text").unwrap_or_default().to_owned();
-        Ok(Question { text, kinds: self.kinds("kinds"), language, first, after })
+        Ok(Question { text, kinds: self.kinds("kinds"), language, first, last, after, before })
     }
 }

@@ -20,8 +20,12 @@ impl Writer<'_> {
         };
         let list: Vec<u32> = (0..).zip(&all).filter(|(_, reached)| shown(reached)).map(|(at, _)| at).collect();
         let position = |at: u32| self.reach_position(&all[at as usize]);
-        let start = asked.after.map_or(0, |after| list.partition_point(|at| position(*at) <= after));
-        let end = list.len().min(start.saturating_add(asked.first));
+        let mut start = asked.after.map_or(0, |after| list.partition_point(|at| position(*at) <= after));
+        let mut end = asked.before.map_or(list.len(), |before| list.partition_point(|at| position(*at) < before));
+        // A page that would end before it starts is empty, where it starts.
+        end = end.max(start);
+        end = end.min(asked.first.map_or(usize::MAX, |first| start.saturating_add(first)));
+        start = start.max(asked.last.map_or(0, |last| end.saturating_sub(last)));
         let page = &list[start..end];
         let stand = Stand {
             has_next: end < list.len(),

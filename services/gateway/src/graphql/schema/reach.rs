@@ -15,8 +15,10 @@ pub(super) fn query(out: &mut String) {
          \"Which way to follow the relations in `along`.\"\n    direction: ReachDirection = OUT\n    \
          \"How many relations in a row, from 1 to {}.\"\n    depth: Int = {}\n    \
          \"Which kinds to show. Records of other kinds are still passed through. Where nothing is said: all kinds.\"\n    to: [RecordKind!]\n    \
-         \"How many records, at most 1000; 100 where nothing is said.\"\n    first: Int\n    \
-         \"The cursor to start after.\"\n    after: String\n  ): ReachConnection!",
+         \"How many records from the start, at most 1000; 100 where neither `first` nor `last` is given.\"\n    first: Int\n    \
+         \"The cursor to start after.\"\n    after: String\n    \
+         \"How many records from the end, at most 1000.\"\n    last: Int\n    \
+         \"The cursor to end before.\"\n    before: String\n  ): ReachConnection!",
         limits::MAX_REACH_FROM,
         limits::MAX_REACH_DEPTH,
         limits::DEFAULT_REACH_DEPTH,

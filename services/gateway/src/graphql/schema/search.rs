@@ -15,8 +15,10 @@ pub(super) fn query(out: &mut String) {
          \"What to look for. Nothing in it has a special meaning.\"\n    text: String!\n    \
          \"Only records of these kinds. Where nothing is said: all kinds.\"\n    kinds: [RecordKind!]\n    \
          \"The language whose word forms count. Where nothing is said: all that are known.\"\n    language: SearchLanguage\n    \
-         \"How many records, at most {MAX_SEARCH_PAGE}.\"\n    first: Int = {DEFAULT_SEARCH_PAGE}\n    \
-         \"The cursor to start after.\"\n    after: String\n  ): SearchConnection!",
+         \"How many records from the start, at most {MAX_SEARCH_PAGE}; {DEFAULT_SEARCH_PAGE} where neither `first` nor `last` is given.\"\n    first: Int\n    \
+         \"The cursor to start after.\"\n    after: String\n    \
+         \"How many records from the end, at most {MAX_SEARCH_PAGE}.\"\n    last: Int\n    \
+         \"The cursor to end before.\"\n    before: String\n  ): SearchConnection!",
     );
 }
 
