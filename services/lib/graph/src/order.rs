@@ -79,12 +79,15 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
-    /// Room for the counts of an order; none if it has none.
+    /// Room for the counts of an order; none if it has none, as most have not.
     pub(crate) fn of(order: &[Order]) -> Option<Counts> {
+        let counts = |level: &Order| matches!(level.by, By::Count(_));
+        if !order.iter().any(counts) {
+            return None;
+        }
         let mut number = 0..;
-        let levels: Vec<Option<usize>> =
-            order.iter().map(|level| if matches!(level.by, By::Count(_)) { number.next() } else { None }).collect();
-        levels.iter().any(Option::is_some).then(|| Counts { levels, places: HashMap::new(), values: Vec::new() })
+        let levels = order.iter().map(|level| if counts(level) { number.next() } else { None }).collect();
+        Some(Counts { levels, places: HashMap::new(), values: Vec::new() })
     }
 
     /// Counts what the order asks for.
