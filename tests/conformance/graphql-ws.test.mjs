@@ -1,6 +1,6 @@
 // The client of the package `graphql-ws`, and what the protocol says that a good client never does, by frames of our own.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 
 import { CloseCode, createClient } from 'graphql-ws';
 import WebSocket from 'ws';
@@ -11,14 +11,31 @@ const address = url.replace(/^http/, 'ws');
 const absent = 'subscription { capability(id: "AAIAAAAAAAAAAAAAAAAAAAAA") { name } }';
 const lasting = 'subscription { live { capabilities { totalCount } } }';
 
+// What a test has left open would keep the process alive.
+const clients = [];
+const sockets = [];
+after(async () => {
+  await Promise.all(clients.map((client) => client.dispose()));
+  sockets.forEach((socket) => socket.terminate());
+});
+
+class TrackedWebSocket extends WebSocket {
+  constructor(...options) {
+    super(...options);
+    sockets.push(this);
+  }
+}
+
 function clientOf(options = {}) {
-  return createClient({
+  const client = createClient({
     url: address,
-    webSocketImpl: WebSocket,
+    webSocketImpl: TrackedWebSocket,
     connectionParams: { Authorization: `Bearer ${token}` },
     retryAttempts: 0,
     ...options,
   });
+  clients.push(client);
+  return client;
 }
 
 /** All answers to an operation. */
@@ -30,7 +47,7 @@ async function all(client, payload) {
 
 /** A bare socket: `say` sends, `heard` waits for a message, `closed` for the end. */
 async function bare(protocol = 'graphql-transport-ws', headers = {}) {
-  const socket = new WebSocket(address, protocol, { headers });
+  const socket = new TrackedWebSocket(address, protocol, { headers });
   const messages = [];
   let wake = () => {};
   socket.on('message', (data) => {

@@ -7,6 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const START_LIMIT_MS = 120_000;
+/** How long a suite may take, and each test in it. */
+const SUITE_LIMIT_MS = 240_000;
 const STOP_LIMIT_MS = 20_000;
 
 const options = process.argv.slice(2);
@@ -50,7 +52,7 @@ async function suites() {
   const chosen = options.length ? files.filter((name) => options.some((option) => name.startsWith(option))) : files;
   if (!chosen.length) throw new Error(`there is no suite ${options.join(' or ')}`);
   const { address, token } = await started();
-  const tests = spawn(process.execPath, ['--test', '--test-reporter=spec', '--test-concurrency=2', ...chosen], {
+  const tests = spawn(process.execPath, ['--test', '--test-reporter=spec', '--test-concurrency=2', `--test-timeout=${SUITE_LIMIT_MS}`, ...chosen], {
     cwd: import.meta.dirname,
     stdio: ['ignore', 'inherit', 'inherit'],
     env: { ...process.env, SPIL_TARGET: address, SPIL_TOKEN: token, SPIL_BINARY: binary, SPIL_DATA_FOLDER: folder },

@@ -68,8 +68,11 @@ function watch(id: string): { cards: CardFragment[]; until: (name: string) => Pr
       const left = limit - Date.now();
       assert.ok(left > 0, `waited in vain for ${name}; seen ${cards.map((card) => card.name).join(', ')}`);
       await new Promise<void>((resolve) => {
-        waiting.push(resolve);
-        setTimeout(resolve, left);
+        const timer = setTimeout(resolve, left);
+        waiting.push(() => {
+          clearTimeout(timer);
+          resolve();
+        });
       });
     }
   };
