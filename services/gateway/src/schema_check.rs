@@ -4,9 +4,9 @@
 //! says which of the operations that clients really send no longer fit. Pure: texts in, findings out.
 
 mod argument;
+mod definitions;
 mod difference;
 mod operations;
-mod types;
 
 use apollo_compiler::{Schema, validation::Valid};
 
@@ -41,7 +41,7 @@ impl CheckedSchema {
 /// its place.
 pub fn compare(old: &CheckedSchema, new: &CheckedSchema) -> Vec<Difference> {
     let mut found = Vec::new();
-    types::compare(&old.0, &new.0, &mut found);
+    definitions::compare(&old.0, &new.0, &mut found);
     argument::directives(&old.0, &new.0, &mut found);
     found.sort_by(|a, b| (a.severity, &a.path, &a.message).cmp(&(b.severity, &b.path, &b.message)));
     found

@@ -7,12 +7,12 @@ use apollo_compiler::{
 };
 
 use super::{
+    definitions::deprecation,
     difference::{
         Found,
         Severity::{Breaking, Dangerous, Safe},
         tell,
     },
-    types::deprecation,
 };
 
 /// Compares the arguments of a field or a directive.
