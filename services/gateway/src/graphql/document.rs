@@ -1,6 +1,12 @@
 //! Documents: parsed, bounded and validated once, then kept.
 
-use std::{num::NonZeroUsize, sync::Arc};
+use std::{
+    num::NonZeroUsize,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use apollo_compiler::{
     ExecutableDocument, Name,
@@ -11,7 +17,6 @@ use apollo_compiler::{
     validation::{DiagnosticList, Valid},
 };
 use lru::LruCache;
-use std::sync::Mutex;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::{
@@ -39,6 +44,8 @@ pub(super) struct Prepared {
     pub(super) document: Valid<ExecutableDocument>,
     /// Per operation, the variables that decide which fields are asked for (`@skip`, `@include`).
     deciding: Vec<(Option<Name>, Vec<Name>)>,
+    /// Tells it from every other document, before and after: no text has two, and no two texts have one.
+    number: u64,
 }
 
 impl Prepared {
@@ -56,7 +63,7 @@ impl Prepared {
 /// Names a plan: the document, the operation in it, and the values of the variables that decide which fields are asked for.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct PlanKey {
-    document: u128,
+    document: u64,
     operation: Option<Box<str>>,
     decided: Vec<bool>,
 }
@@ -97,7 +104,7 @@ impl Documents {
     ///
     /// # Errors
     /// As [`Documents::prepare`]; and if the request names no document, or one that is not known or may not be run.
-    pub(super) fn find(&self, request: &Request) -> Result<(u128, Arc<Prepared>), Vec<GraphqlError>> {
+    pub(super) fn find(&self, request: &Request) -> Result<Arc<Prepared>, Vec<GraphqlError>> {
         let one = |code, message: &str| vec![GraphqlError::new(code, message)];
         let hash = request.extensions.as_ref().and_then(|extensions| extensions.persisted_query.as_ref());
         if hash.is_some_and(|hash| hash.version != PERSISTED_QUERY_VERSION) {
@@ -151,17 +158,17 @@ impl Documents {
     ///
     /// # Errors
     /// If the text is too long, no GraphQL, beyond the bounds or not valid; every problem has its place, up to a number.
-    pub(super) fn prepare(&self, text: &str) -> Result<(u128, Arc<Prepared>), Vec<GraphqlError>> {
+    pub(super) fn prepare(&self, text: &str) -> Result<Arc<Prepared>, Vec<GraphqlError>> {
         let hash = xxh3_128(text.as_bytes());
         // The text is compared too: a hash that is not secret can be met on purpose.
         if let Some(found) = lock(&self.prepared).get(&hash)
             && *found.text == *text
         {
-            return Ok((hash, Arc::clone(found)));
+            return Ok(Arc::clone(found));
         }
         let prepared = Arc::new(parse(self.schema, &self.limits, text)?);
         lock(&self.prepared).put(hash, Arc::clone(&prepared));
-        Ok((hash, prepared))
+        Ok(prepared)
     }
 
     /// How to run an operation of a document.
@@ -170,7 +177,6 @@ impl Documents {
     /// If it asks for more than it may, or for the schema where nobody may.
     pub(super) fn plan(
         &self,
-        hash: u128,
         prepared: &Prepared,
         operation: &Operation,
         variables: &JsonMap,
@@ -178,10 +184,16 @@ impl Documents {
         let decided = prepared
             .deciding(operation)
             .iter()
-            .map(|name| variables.get(name.as_str()) == Some(&JsonValue::Bool(true)))
-            .collect();
-        let key =
-            PlanKey { document: hash, operation: operation.name.as_ref().map(|name| name.as_str().into()), decided };
+            .map(|name| match variables.get(name.as_str()) {
+                Some(JsonValue::Bool(value)) => Ok(*value),
+                // A variable with a default may be given as null all the same.
+                _ => Err(GraphqlError::new(Code::BadInput, "`@skip` and `@include` need true or false, not null")
+                    .at(["variables", name.as_str()])),
+            })
+            .collect::<Result<_, _>>()?;
+        let operation_name = operation.name.as_ref().map(|name| name.as_str().into());
+        // Not by a hash of the text: two texts can be made to have the same, and one would run as the other.
+        let key = PlanKey { document: prepared.number, operation: operation_name, decided };
         if let Some(found) = lock(&self.plans).get(&key) {
             return Ok(Arc::clone(found));
         }
@@ -221,7 +233,8 @@ pub(super) fn parse(schema: &SpilSchema, limits: &Limits, text: &str) -> Result<
             (operation.name.clone(), variables)
         })
         .collect();
-    Ok(Prepared { text: text.into(), document, deciding })
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    Ok(Prepared { text: text.into(), document, deciding, number: NEXT.fetch_add(1, Ordering::Relaxed) })
 }
 
 fn not_trusted() -> Vec<GraphqlError> {

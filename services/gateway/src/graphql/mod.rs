@@ -183,7 +183,7 @@ impl Engine {
     /// How to run a request.
     fn planned(&self, request: &Request) -> Result<Planned, Vec<GraphqlError>> {
         let one = |error: GraphqlError| vec![error];
-        let (hash, prepared) = self.documents.find(request)?;
+        let prepared = self.documents.find(request)?;
         let operation = prepared
             .document
             .operations
@@ -192,7 +192,7 @@ impl Engine {
         let none = JsonMap::new();
         let given = request.variables.as_ref().unwrap_or(&none);
         let variables = variables::read(&self.schema.schema, operation, given)?;
-        let plan = self.documents.plan(hash, &prepared, operation, &variables).map_err(one)?;
+        let plan = self.documents.plan(&prepared, operation, &variables).map_err(one)?;
         Ok(Planned { prepared, variables, plan })
     }
 

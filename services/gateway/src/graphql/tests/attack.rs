@@ -148,3 +148,29 @@ async fn values_of_the_wrong_type_are_named() {
     assert_eq!(error("{ nothing }", json!({})).await.0, "GRAPHQL_VALIDATION_FAILED");
     assert_eq!(error("subscription { x }", json!({})).await.0, "GRAPHQL_VALIDATION_FAILED");
 }
+
+#[tokio::test]
+async fn a_document_does_not_run_as_another_one_with_the_same_hash() {
+    let mutation = include_str!("collision/mutation.graphql");
+    let query = include_str!("collision/query.graphql");
+    assert_eq!(
+        xxhash_rust::xxh3::xxh3_128(mutation.as_bytes()),
+        xxhash_rust::xxh3::xxh3_128(query.as_bytes()),
+        "made to collide"
+    );
+    let engine = engine(&sample(), Limits::default());
+    // There is no owner to do it, but what it is was found out.
+    assert!(ask_with(&engine, mutation, json!({})).await.get("errors").is_some());
+    for _ in 0..2 {
+        let answer = ask_with(&engine, query, json!({})).await;
+        assert!(answer["data"]["initiatives"]["totalCount"].is_u64(), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_condition_is_true_or_false() {
+    let query = "query($x: Boolean = true) { __typename @include(if: $x) }";
+    assert_eq!(error(query, json!({"x": null})).await.0, "BAD_USER_INPUT");
+    assert_eq!(data(query, json!({})).await, json!({"__typename": "Query"}));
+    assert_eq!(data(query, json!({"x": false})).await, json!({}));
+}
