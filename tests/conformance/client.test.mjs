@@ -59,7 +59,6 @@ test('codegen makes types of the schema, with strict scalars', async () => {
               Decimal: 'string',
               _Any: '{ [name: string]: unknown }',
               federation__FieldSet: 'string',
-              link__Import: 'string',
             },
             useTypeImports: true,
             enumsAsTypes: true,

@@ -8,7 +8,7 @@ import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 
 import { introspectedSchema, lint, rulesOf } from './support/schema.mjs';
-import { ask, request } from './support/target.mjs';
+import { ask, request, url } from './support/target.mjs';
 
 const run = promisify(execFile);
 let sdl;
@@ -29,7 +29,9 @@ test('the rules of graphql-eslint for Relay hold', async () => {
 
 test('relay-compiler compiles an application with pages, refetches and a mutation', async () => {
   await mkdir(join(folder, 'src', '__generated__'), { recursive: true });
-  await writeFile(join(folder, 'schema.graphql'), sdl);
+  // The file that users are pointed to, directives and all.
+  const committed = await (await fetch(new URL('/schema.graphql', url))).text();
+  await writeFile(join(folder, 'schema.graphql'), committed);
   await writeFile(
     join(folder, 'src', 'Board.js'),
     `graphql\`query BoardQuery($count: Int!) { ...Board_initiatives @arguments(count: $count) }\`;

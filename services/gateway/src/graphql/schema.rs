@@ -124,7 +124,8 @@ pub(crate) fn output_name(field: &FieldInfo) -> &'static str {
 
 /// The field of a record that has a name in the schema.
 pub(crate) fn output_field(info: &'static KindInfo, name: &str) -> Option<&'static FieldInfo> {
-    info.fields().find(|field| output_name(field) == name)
+    // A reference is called `parent` where it is read and `parentId` where it is written; either will do.
+    info.fields().find(|field| output_name(field) == name || field.name == name)
 }
 
 /// For whom the schema is written.
@@ -140,9 +141,9 @@ enum Reader {
 fn sdl(reader: Reader) -> String {
     let mut out = String::new();
     out.push_str(PRELUDE);
-    out.push_str(federation::LINK);
-    if reader == Reader::Client {
-        federation::definitions(&mut out);
+    match reader {
+        Reader::Client => federation::definitions(&mut out),
+        Reader::Composer => out.push_str(federation::LINK),
     }
     inputs::compared_filters(&mut out);
     for list in ENUMS {

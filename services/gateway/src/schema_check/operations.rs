@@ -31,10 +31,10 @@ pub struct BrokenOperation {
 
 /// A file of a client is no GraphQL document.
 #[derive(Debug, thiserror::Error)]
-#[error("{file} is no GraphQL document: {problems}")]
+#[error("{}:{}:{}: {}", place.file, place.line, place.column, place.message)]
 pub struct OperationsError {
-    file: String,
-    problems: String,
+    /// The first place where it is none.
+    pub place: BrokenOperation,
 }
 
 impl Operations {
@@ -43,10 +43,18 @@ impl Operations {
     /// # Errors
     /// If it is no GraphQL document.
     pub fn add(&mut self, file: &str, text: &str) -> Result<(), OperationsError> {
-        Parser::new()
-            .recursion_limit(RECURSION)
-            .parse_ast(text, file)
-            .map_err(|errors| OperationsError { file: file.to_owned(), problems: errors.errors.to_string() })?;
+        Parser::new().recursion_limit(RECURSION).parse_ast(text, file).map_err(|errors| {
+            let first = errors.errors.iter().next();
+            let place = first.as_ref().and_then(|problem| problem.line_column_range()).map(|range| range.start);
+            OperationsError {
+                place: BrokenOperation {
+                    file: file.to_owned(),
+                    line: place.map_or(0, |place| place.line),
+                    column: place.map_or(0, |place| place.column),
+                    message: first.map_or_else(String::new, |problem| problem.error.to_string()),
+                },
+            }
+        })?;
         self.files.push((file.to_owned(), text.to_owned()));
         Ok(())
     }

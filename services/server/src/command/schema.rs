@@ -86,10 +86,18 @@ fn check(args: &CheckArgs) -> Outcome {
     if !args.all {
         differences.retain(|difference| difference.severity != Severity::Safe);
     }
-    let operations = args.operations.as_deref().map(operations).transpose()?;
-    let broken = operations.as_ref().map(|operations| operations.broken(&old, &new)).unwrap_or_default();
+    let (documents, mut broken) = match args.operations.as_deref().map(operations).transpose()? {
+        None => (None, Vec::new()),
+        Some((operations, unreadable)) => {
+            let mut broken = operations.broken(&old, &new);
+            let documents = operations.len() + unreadable.len();
+            broken.extend(unreadable);
+            (Some(documents), broken)
+        }
+    };
+    broken.sort();
     let breaks = breaks || !broken.is_empty();
-    let report = Report { differences, documents: operations.map(|operations| operations.len()), operations: broken };
+    let report = Report { differences, documents, operations: broken };
     say(&if args.json { serde_json::to_string_pretty(&report)? + "\n" } else { spoken(&report, breaks) })?;
     Ok(if breaks { ExitCode::from(BREAKS) } else { ExitCode::SUCCESS })
 }
@@ -132,7 +140,8 @@ fn text(path: &Path) -> Result<String, ReadError> {
     Ok(text)
 }
 
-fn operations(root: &Path) -> Result<Operations, Box<dyn std::error::Error + Send + Sync>> {
+/// The documents in a folder, and what is wrong with those that are none: a broken file hides nothing of the others.
+fn operations(root: &Path) -> Result<(Operations, Vec<BrokenOperation>), ReadError> {
     let mut files = Vec::new();
     if root.is_dir() {
         find(root, root, MAX_FOLDERS_DEEP, &mut files)?;
@@ -140,14 +149,16 @@ fn operations(root: &Path) -> Result<Operations, Box<dyn std::error::Error + Sen
         files.push(root.to_owned());
     }
     if files.is_empty() {
-        return Err(ReadError::Nothing { path: root.to_owned() }.into());
+        return Err(ReadError::Nothing { path: root.to_owned() });
     }
     files.sort();
-    let mut operations = Operations::default();
+    let (mut operations, mut unreadable) = (Operations::default(), Vec::new());
     for file in files {
-        operations.add(&file.display().to_string(), &text(&file)?)?;
+        if let Err(error) = operations.add(&file.display().to_string(), &text(&file)?) {
+            unreadable.push(error.place);
+        }
     }
-    Ok(operations)
+    Ok((operations, unreadable))
 }
 
 /// Collects the documents in a folder and those below. Links to folders are not followed, so that there is no way round.

@@ -82,8 +82,9 @@ fn condition(wanted: &mut Wanted, name: &str, value: &JsonValue) -> Result<(), F
         "sources" => wanted.sources = Some(names(value, |text| Some(text.to_owned()))?),
         "actors" => wanted.actors = Some(names(value, |text| Some(text.to_owned()))?),
         "fields" => {
-            let is_known = |name: &&str| Kind::ALL.iter().any(|kind| kind.info().field_by_name(name).is_some());
-            wanted.fields = Some(names(value, |name| Some(name).filter(is_known).map(str::to_owned))?);
+            // By either name of a reference; changes tell the one that inputs have.
+            let known = |name: &str| Kind::ALL.iter().find_map(|kind| schema::output_field(kind.info(), name));
+            wanted.fields = Some(names(value, |name| known(name).map(|field| field.name.to_owned()))?);
         }
         _ => {
             let kind = Kind::ALL.iter().copied().find(|kind| kind.info().singular == name);

@@ -34,7 +34,7 @@ fn reference(item: &JsonValue) -> Result<Option<(Kind, Uuid)>, Fault> {
         object
             .get(name)
             .and_then(JsonValue::as_str)
-            .ok_or_else(|| Fault::new(format!("a reference has a `{name}`")).within(name))
+            .ok_or_else(|| Fault::new(format!("a reference needs a `{name}`")).within(name))
     };
     let name = text("__typename")?;
     let kind = Kind::ALL

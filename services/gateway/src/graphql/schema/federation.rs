@@ -6,7 +6,8 @@ use spil_proto::model::Kind;
 
 /// What a record type says of itself: it is found by its id.
 pub(super) const KEY: &str = " @key(fields: \"id\")";
-/// The version of the specification and what is used of it. Part of both the whole schema and what `_service` gives.
+/// The version of the specification and what is used of it, for a composer. Clients do without: some of their tools know no extension of
+/// a schema.
 pub(super) const LINK: &str =
     "extend schema @link(url: \"https://specs.apollo.dev/federation/v2.3\", import: [\"@key\", \"@shareable\"])\n\n";
 
@@ -26,19 +27,7 @@ pub(super) fn definitions(out: &mut String) {
     out.push_str("\n\n");
 }
 
-const DEFINITIONS: &str = r#""Names a specification whose directives the schema uses."
-directive @link(
-  "Where the specification is, with its version."
-  url: String!
-  "The name before its directives that are not imported."
-  as: String
-  "What the specification is used for."
-  for: link__Purpose
-  "The directives and types that are used by their own names."
-  import: [link__Import]
-) repeatable on SCHEMA
-
-"Other subgraphs can refer to an object of this type by these fields."
+const DEFINITIONS: &str = r#""Other subgraphs can refer to an object of this type by these fields."
 directive @key(
   "The fields."
   fields: federation__FieldSet!
@@ -48,17 +37,6 @@ directive @key(
 
 "Other subgraphs may define this too, alike."
 directive @shareable repeatable on OBJECT | FIELD_DEFINITION
-
-"The name of a directive or type of a specification."
-scalar link__Import
-
-"What a specification is used for."
-enum link__Purpose {
-  "It protects data."
-  SECURITY
-  "It is needed to run an operation."
-  EXECUTION
-}
 
 "A selection of fields as text."
 scalar federation__FieldSet

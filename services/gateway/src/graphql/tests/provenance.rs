@@ -52,7 +52,7 @@ async fn a_field_and_all_fields_tell_who_set_them() {
 #[tokio::test]
 async fn a_name_that_is_no_field_is_refused() {
     let query = "query($field: String!) { capabilities { nodes { children { nodes { who: provenance(field: $field) { at } } } } } }";
-    for field in ["maturity_current", "parentId", "children", "fte", ""] {
+    for field in ["maturity_current", "parent_id", "children", "fte", ""] {
         let answer = ask_with(&written(), query, json!({"field": field})).await;
         let error = &answer["errors"][0];
         assert_eq!(error["extensions"]["code"], "BAD_USER_INPUT", "{answer}");
