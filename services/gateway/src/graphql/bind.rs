@@ -202,7 +202,7 @@ impl Arguments<'_> {
         let ids = self.values.get("ids").and_then(JsonValue::as_array).map(Vec::as_slice).unwrap_or_default();
         if ids.len() > MAX_PAGE {
             return Err(Fault {
-                code: Code::PageTooLarge,
+                code: Code::BadInput,
                 message: format!("at most {MAX_PAGE} ids in one call"),
                 path: Vec::new(),
             }
@@ -266,7 +266,7 @@ impl Arguments<'_> {
         match usize::try_from(value) {
             Err(_) => Err(Fault::new(format!("`{name}` is less than 0")).within(name)),
             Ok(count) if count > MAX_PAGE => Err(Fault {
-                code: Code::PageTooLarge,
+                code: Code::BadInput,
                 message: format!("`{name}` is more than {MAX_PAGE}; ask for more pages instead"),
                 path: Vec::new(),
             }

@@ -23,8 +23,6 @@ pub enum Code {
     ValidationFailed,
     /// A variable or an argument has a value that can not be used.
     BadInput,
-    /// A page of more records than allowed was asked for.
-    PageTooLarge,
     /// The document is nested too deep.
     TooDeep,
     /// The document, with its fragments written out, is too large.
@@ -51,7 +49,7 @@ pub enum Code {
 
 impl Code {
     /// Every code.
-    pub const ALL: [Code; 21] = [
+    pub const ALL: [Code; 20] = [
         Code::BadRequest,
         Code::RequestTooLarge,
         Code::MethodNotAllowed,
@@ -61,7 +59,6 @@ impl Code {
         Code::ParseFailed,
         Code::ValidationFailed,
         Code::BadInput,
-        Code::PageTooLarge,
         Code::TooDeep,
         Code::TooLarge,
         Code::TooCostly,
@@ -87,7 +84,6 @@ impl Code {
             Code::ParseFailed => "GRAPHQL_PARSE_FAILED",
             Code::ValidationFailed => "GRAPHQL_VALIDATION_FAILED",
             Code::BadInput => "BAD_USER_INPUT",
-            Code::PageTooLarge => "PAGE_TOO_LARGE",
             Code::TooDeep => "QUERY_TOO_DEEP",
             Code::TooLarge => "QUERY_TOO_LARGE",
             Code::TooCostly => "QUERY_TOO_COSTLY",

@@ -126,7 +126,7 @@ async fn values(client: &Client) {
     let nested = |depth: usize| (0..depth).fold(json!({}), |inner, _| json!({"not": inner}));
     let wide = |width: usize| json!({"or": vec![json!({"not": {}}); width]});
     for (what, query, variables, code) in [
-        ("first: 1000000000", first, json!({"first": 1_000_000_000}), "PAGE_TOO_LARGE"),
+        ("first: 1000000000", first, json!({"first": 1_000_000_000}), "BAD_USER_INPUT"),
         ("first: 2^40", first, json!({"first": 1_u64 << 40}), "BAD_USER_INPUT"),
         ("first: -1", first, json!({"first": -1}), "BAD_USER_INPUT"),
         ("a text for a number", first, json!({"first": "1"}), "BAD_USER_INPUT"),

@@ -116,7 +116,7 @@ fn bounded(value: &JsonValue) -> Result<&[JsonValue], Fault> {
     };
     if items.len() > MAX_PAGE {
         let message = format!("at most {MAX_PAGE} in one list");
-        return Err(Fault { code: Code::PageTooLarge, message, path: Vec::new() });
+        return Err(Fault { code: Code::BadInput, message, path: Vec::new() });
     }
     Ok(items)
 }

@@ -15,7 +15,7 @@ pub(super) fn read(value: Option<&JsonValue>) -> Result<Vec<Option<(Kind, Uuid)>
     let items = value.and_then(JsonValue::as_array).map(Vec::as_slice).unwrap_or_default();
     if items.len() > MAX_PAGE {
         return Err(Fault {
-            code: Code::PageTooLarge,
+            code: Code::BadInput,
             message: format!("at most {MAX_PAGE} references in one call"),
             path: Vec::new(),
         }

@@ -38,7 +38,7 @@ impl Arguments<'_> {
         let size = |name: &'static str| match self.count(name)? {
             Some(count) if count > MAX_SEARCH_PAGE => {
                 let message = format!("`{name}` is more than {MAX_SEARCH_PAGE}; ask for more pages instead");
-                Err(Fault { code: Code::PageTooLarge, message, path: Vec::new() }.within(name))
+                Err(Fault { code: Code::BadInput, message, path: Vec::new() }.within(name))
             }
             count => Ok(count),
         };

@@ -250,7 +250,7 @@ async fn what_can_not_be_asked_is_refused_with_its_place() {
     let engine = engine(&library(), Limits::default());
     for (arguments, place, code) in [
         ("text: \"x\", first: -1", "first", "BAD_USER_INPUT"),
-        ("text: \"x\", first: 101", "first", "PAGE_TOO_LARGE"),
+        ("text: \"x\", first: 101", "first", "BAD_USER_INPUT"),
         ("text: \"x\", after: \"nonsense\"", "after", "BAD_USER_INPUT"),
     ] {
         let answer = ask_with(&engine, &format!("{{ search({arguments}) {{ totalCount }} }}"), json!({})).await;
