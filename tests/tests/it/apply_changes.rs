@@ -103,14 +103,40 @@ async fn records_of_several_owners_are_made_at_once_and_refer_to_each_other() {
                 (&error["code"], &error["path"]),
                 (&json!("MUTATION_ID_REUSED"), &json!(["input", "clientMutationId"]))
             );
+            let steps = payload["steps"].as_array().expect("steps");
+            assert!(steps.iter().all(|step| step["status"] == "NOT_ATTEMPTED"), "{payload}");
         }
         assert_eq!(counts(&client).await, before);
+        another_input_goes_to_other_owners(&client).await;
         // Under no name it is another batch.
         let payload = apply(&client, json!({"changes": plan()})).await;
         assert_eq!(payload["applied"], true);
         assert!(column(&payload, "id").iter().all(|id| !ids.contains(&id.to_string())));
     })
     .await;
+}
+
+/// The second input under a name has no owner, or more owners, in common with the first.
+async fn another_input_goes_to_other_owners(client: &Client) {
+    let role = json!({"createRole": {"name": "role"}});
+    let capability = json!({"createCapability": {"name": "capability"}});
+    let first = json!({"clientMutationId": "reused", "changes": [role]});
+    assert_eq!(apply(client, first.clone()).await["applied"], true);
+    let before = counts(client).await;
+    for changes in [json!([capability]), json!([role, capability]), json!([capability, role])] {
+        let payload = apply(client, json!({"clientMutationId": "reused", "changes": changes})).await;
+        let errors = payload["userErrors"].as_array().expect("errors");
+        assert_eq!((errors.len(), &errors[0]["code"]), (1, &json!("MUTATION_ID_REUSED")), "{payload}");
+        assert_eq!((&payload["applied"], &payload["warnings"]), (&json!(false), &json!([])));
+        let steps = payload["steps"].as_array().expect("steps");
+        assert!(steps.iter().all(|step| step["status"] == "NOT_ATTEMPTED"), "{payload}");
+    }
+    let again = apply(client, first).await;
+    assert_eq!(
+        (&again["applied"], &again["warnings"]),
+        (&json!(true), &json!([{"path": ["input", "clientMutationId"]}]))
+    );
+    assert_eq!(counts(client).await, before);
 }
 
 #[tokio::test(flavor = "multi_thread")]

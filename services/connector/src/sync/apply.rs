@@ -416,7 +416,7 @@ impl<D: Destination> Sender<'_, D> {
     async fn call(&self, owner: Owner, commands: Vec<Command>, dry_run: bool) -> Result<ApplyResponse, ApplyError> {
         let source = format!("import:{}", self.mapping.name());
         let run = self.settings.run.to_string();
-        let mut request = ApplyRequest { idempotency_key: String::new(), commands, source, dry_run, run };
+        let mut request = ApplyRequest { commands, source, dry_run, run, ..ApplyRequest::default() };
         if !dry_run {
             // The same batch has the same key, so that a batch whose answer was lost is not applied twice.
             let hash = xxhash_rust::xxh3::xxh3_128(&request.encode_to_vec());

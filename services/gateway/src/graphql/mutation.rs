@@ -6,6 +6,7 @@ mod changes_payload;
 mod command;
 mod payload;
 mod references;
+mod repetition;
 pub(super) mod saga;
 mod send;
 pub(super) mod single;

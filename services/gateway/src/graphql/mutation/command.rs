@@ -98,6 +98,16 @@ pub(super) fn reused() -> UserError {
     }
 }
 
+/// The `clientMutationId` was given to something else while this was being done.
+pub(super) fn reused_meanwhile() -> UserError {
+    UserError::Input {
+        code: "MUTATION_ID_REUSED",
+        message: "this `clientMutationId` was used for another input at the same time; the steps say what was written"
+            .to_owned(),
+        path: vec!["input".to_owned(), "clientMutationId".to_owned()],
+    }
+}
+
 /// What there is to know about a mutation that was answered before.
 pub(super) fn replayed() -> Warning {
     Warning {

@@ -1,9 +1,10 @@
 //! `applyChanges`: one batch for each owner. A batch for one owner is sent at once. Where there are several owners, all are asked to try
 //! first, so that a refusal leaves nothing written; then they are asked to write, one after the other, and the first failure ends it.
+//! Where the batch has a name, owners without a part are asked whether they know it: then it is the name of another batch.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use futures::future::join_all;
+use futures::future::{join, join_all};
 use spil_auth::Caller;
 use spil_graph::Graph;
 use spil_proto::{
@@ -12,13 +13,13 @@ use spil_proto::{
     owner::OwnerClient,
 };
 use uuid::Uuid;
-use xxhash_rust::xxh3::xxh3_128;
 
 use super::{
     READ_YOUR_WRITES, UserError, Warning,
     batch::{Batch, Step},
     command::{self, Verdict},
     references::{self, Foreign},
+    repetition::{self, Identity},
     send::{self, fault, send},
 };
 use crate::{
@@ -29,6 +30,9 @@ use crate::{
     },
     live::{Live, Published},
 };
+
+/// How long owners that have no part in a batch may take to say whether they know its name.
+const ASKING_OTHERS: Duration = Duration::from_secs(2);
 
 /// What came of a batch.
 pub(in crate::graphql) struct ChangesDone {
@@ -101,10 +105,18 @@ pub(in crate::graphql) async fn run(
 ) -> Result<ChangesDone, GraphqlError> {
     let batch = Batch::new(caller, input);
     let parts = batch.steps.iter().map(|_| Part::default()).collect();
-    let mut saga = Saga { live, clients, token, key: idempotency_key(caller, input), batch, parts };
-    let nowhere = saga.leading_nowhere().await;
+    let identity = Identity::new(caller, &batch);
+    let mut saga = Saga { live, clients, token, identity, batch, parts };
+    let (nowhere, is_taken) = join(saga.leading_nowhere(), saga.is_known_elsewhere()).await;
+    if is_taken {
+        saga.give_up();
+        return saga.finish().await;
+    }
     if !saga.batch.is_sound || !nowhere.is_empty() || input.dry_run || saga.parts.len() > 1 {
-        saga.try_out().await?;
+        if !saga.try_out().await? {
+            saga.give_up();
+            return saga.finish().await;
+        }
         saga.refuse(nowhere);
         for at in 0..saga.parts.len() {
             saga.judge(at);
@@ -120,7 +132,7 @@ struct Saga<'a> {
     live: &'a Live,
     clients: &'a [OwnerClient],
     token: &'a str,
-    key: String,
+    identity: Identity,
     batch: Batch<'a>,
     /// What is known of each step.
     parts: Vec<Part>,
@@ -198,17 +210,12 @@ impl Saga<'_> {
 
     /// The part of one owner as a batch. A trial and what follows it differ in `dry_run` alone.
     fn request(&self, step: &Step, dry_run: bool) -> ApplyRequest {
-        let commands = step
-            .changes
-            .iter()
-            .filter_map(|at| self.batch.entries.get(*at))
-            .filter_map(|entry| entry.deed.map(|deed| command::command(deed.kind, deed.verb, &entry.write)))
-            .collect();
         ApplyRequest {
-            idempotency_key: self.key.clone(),
-            commands,
+            idempotency_key: self.identity.key.clone(),
+            commands: repetition::commands(&self.batch, step).collect(),
             source: "graphql".to_owned(),
             dry_run,
+            batch: self.identity.whole.clone(),
             ..ApplyRequest::default()
         }
     }
@@ -218,14 +225,43 @@ impl Saga<'_> {
         client.ok_or_else(|| GraphqlError::new(Code::Internal, "the mutation could not be sent"))
     }
 
-    /// Asks every owner what would come of its part. A part that was done already is found by its key.
-    async fn try_out(&mut self) -> Result<(), GraphqlError> {
-        // A batch that was not read whole, or is only to be tried, is no repetition of anything.
-        let has_key = self.batch.input.client_mutation_id.is_some() && self.batch.is_sound && !self.batch.input.dry_run;
+    /// Whether an owner that has no part in the batch knows its name: it can only have had a part in another batch. One that can not be
+    /// asked keeps nobody from writing; those that have a part decide then. Of two batches that get one name at the same moment, and that
+    /// have no owner in common, neither may find the other.
+    async fn is_known_elsewhere(&self) -> bool {
+        if !self.identity.is_named() {
+            return false;
+        }
+        let has_part = |owner: Owner| self.batch.steps.iter().any(|step| step.owner == owner);
+        let calls = self.clients.iter().filter(|client| !has_part(client.owner())).cloned().map(|mut client| {
+            let request = ApplyRequest {
+                idempotency_key: self.identity.key.clone(),
+                dry_run: true,
+                batch: self.identity.whole.clone(),
+                ..ApplyRequest::default()
+            };
+            async move {
+                let answer = tokio::time::timeout(ASKING_OTHERS, send(&mut client, self.token, request)).await;
+                matches!(answer, Ok(Err(status)) if send::is_key_reused(&status))
+            }
+        });
+        join_all(calls).await.contains(&true)
+    }
+
+    /// Ends a batch whose name is that of another one, before anything was written. What some owner has done under that name is none of it.
+    fn give_up(&mut self) {
+        self.batch.faults.push(command::reused());
+        self.parts.iter_mut().for_each(|part| *part = Part::default());
+    }
+
+    /// Asks every owner what would come of its part. A part that was done already is found by its key. Answers `false` if the key is that of
+    /// another batch.
+    async fn try_out(&mut self) -> Result<bool, GraphqlError> {
+        let mut is_free = true;
         let mut calls = Vec::with_capacity(self.parts.len());
         for step in &self.batch.steps {
             let mut request = self.request(step, true);
-            if !has_key {
+            if !self.identity.is_named() {
                 request.idempotency_key.clear();
             }
             let (mut client, token) = (self.client(step.owner)?, self.token);
@@ -239,11 +275,7 @@ impl Saga<'_> {
                     }
                     part.answer = Some(answer);
                 }
-                Err(status) if send::is_key_reused(&status) => {
-                    if self.batch.faults.is_empty() {
-                        self.batch.faults.push(command::reused());
-                    }
-                }
+                Err(status) if send::is_key_reused(&status) => is_free = false,
                 // What is wrong is told, even if it may not be all.
                 Err(_) if !self.batch.is_sound => {}
                 Err(status) if send::is_unknown(&status) => {
@@ -255,7 +287,7 @@ impl Saga<'_> {
                 Err(status) => return Err(fault(&status)),
             }
         }
-        Ok(())
+        Ok(is_free)
     }
 
     /// Takes what is wrong from the answer to a step that was not written.
@@ -306,9 +338,14 @@ impl Saga<'_> {
                     self.judge(at);
                     break;
                 }
+                Err(status) if send::is_key_reused(&status) && is_first => {
+                    self.batch.faults.push(command::reused());
+                    break;
+                }
+                // Another batch got the name after all were asked.
                 Err(status) if send::is_key_reused(&status) => {
                     part.status = ApplyStatus::Refused;
-                    self.batch.faults.push(command::reused());
+                    self.batch.faults.push(command::reused_meanwhile());
                     break;
                 }
                 Err(status) if send::is_unknown(&status) => {
@@ -333,10 +370,10 @@ impl Saga<'_> {
 
     /// Puts together what came of it, over a graph that shows it.
     async fn finish(self) -> Result<ChangesDone, GraphqlError> {
-        let Saga { live, batch, parts, .. } = self;
+        let Saga { live, identity, batch, parts, .. } = self;
         let is_fine = batch.faults.is_empty() && batch.entries.iter().all(|entry| entry.errors.is_empty());
         let is_trial = batch.input.dry_run && is_fine;
-        let mut warnings = Vec::new();
+        let mut done_before = Vec::new();
         let mut records = Vec::new();
         let mut results: Vec<ChangeDone> = batch
             .entries
@@ -357,8 +394,9 @@ impl Saga<'_> {
             let Part { mut status, message, answer } = part;
             let answer = answer.unwrap_or_default();
             if status == ApplyStatus::Applied || is_trial {
-                if answer.replayed && warnings.is_empty() {
-                    warnings.push(command::replayed());
+                // An answer that was lost is asked for again under the same key: without a name it is never one from before.
+                if answer.replayed && identity.is_named() {
+                    done_before.push(step.owner);
                 }
                 for (change, item) in step.changes.iter().zip(answer.items) {
                     let deed = batch.input.changes.get(*change).and_then(|change| change.what.as_ref());
@@ -385,6 +423,7 @@ impl Saga<'_> {
             steps.push(StepDone { owner: step.owner, status, changes: step.changes, message });
         }
         let applied = is_fine && !steps.is_empty() && steps.iter().all(|step| step.status == ApplyStatus::Applied);
+        let warnings = repetition::warning(&done_before, steps.len());
         let covers = |published: &Published| cursors.iter().all(|(owner, cursor)| published.covers(*owner, cursor));
         let fresh = live.wait_for(READ_YOUR_WRITES, covers).await;
         let stale = fresh.is_none();
@@ -397,7 +436,7 @@ impl Saga<'_> {
             steps,
             results,
             faults: batch.faults,
-            warnings,
+            warnings: warnings.into_iter().collect(),
             applied,
             stale,
         })
@@ -459,16 +498,5 @@ impl ChangesDone {
     /// The graph that shows the record of a change.
     pub(super) fn graph_of(&self, result: &ChangeDone) -> &Graph {
         self.with_retired.as_ref().filter(|_| result.retired_at.is_some()).unwrap_or_else(|| self.graph())
-    }
-}
-
-/// One name for one batch of one caller: what they call it themselves, or else a name of its own.
-fn idempotency_key(caller: &Caller, input: &Changes) -> String {
-    match &input.client_mutation_id {
-        None => Uuid::now_v7().to_string(),
-        Some(id) => {
-            let name = format!("{}\u{0}applyChanges\u{0}{id}", caller.subject());
-            format!("graphql:{:032x}", xxh3_128(name.as_bytes()))
-        }
     }
 }

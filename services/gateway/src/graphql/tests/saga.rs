@@ -5,7 +5,7 @@ use std::{
     sync::Mutex,
 };
 
-use futures::stream;
+use futures::{future::join_all, stream};
 use spil_proto::{
     capability::v1::service::capability_service_server::{CapabilityService, CapabilityServiceServer},
     changefeed::v1::{
@@ -30,6 +30,8 @@ enum Mishap {
     Refused,
     /// The token is not taken any more.
     Forbidden,
+    /// Another batch has got the key since the trial.
+    Taken,
 }
 
 /// An owner that takes every command, keeps answers by their key, and fails as it is told.
@@ -51,7 +53,7 @@ impl Fake {
         state.calls.push(request.clone());
         let mishap = if request.dry_run { None } else { state.mishaps.pop_front() };
         if let Some((known, answer)) = state.written.get(&request.idempotency_key) {
-            if known.commands != request.commands {
+            if (&known.commands, &known.batch) != (&request.commands, &request.batch) {
                 return Err(Status::already_exists("the key was used"));
             }
             if mishap.is_some() {
@@ -61,6 +63,7 @@ impl Fake {
         }
         match mishap {
             Some(Mishap::Before) => return Err(Status::unavailable("gone")),
+            Some(Mishap::Taken) => return Err(Status::already_exists("the key was used")),
             Some(Mishap::Forbidden) => return Err(Status::permission_denied("not any more")),
             Some(Mishap::Refused) => {
                 let problem =
@@ -169,8 +172,6 @@ async fn system() -> (Engine, [Fake; 3]) {
 
 /// A batch over all owners.
 async fn send(engine: &Engine, name: Option<&str>) -> Json {
-    let query = "mutation($input: ApplyChangesInput!) { applyChanges(input: $input) { applied stale steps { owner status changes message }
-        results { id outcome record { name } userErrors { code path } } userErrors { code path } warnings { path } } }";
     let changes = json!([
         {"createRoleImpact": {"initiativeId": "#i", "roleId": "#r", "kind": "CREATED"}},
         {"temporaryId": "i", "createInitiative": {"name": "initiative"}},
@@ -178,7 +179,21 @@ async fn send(engine: &Engine, name: Option<&str>) -> Json {
         {"temporaryId": "c", "createCapability": {"name": "capability"}},
         {"createCapabilityChange": {"initiativeId": "#i", "capabilityId": "#c"}},
     ]);
+    send_changes(engine, name, changes).await
+}
+
+async fn send_changes(engine: &Engine, name: Option<&str>, changes: Json) -> Json {
+    let query = "mutation($input: ApplyChangesInput!) { applyChanges(input: $input) { applied stale steps { owner status changes message }
+        results { id outcome record { name } userErrors { code path } } userErrors { code path } warnings { path message } } }";
     ask_with(engine, query, json!({"input": {"clientMutationId": name, "changes": changes}})).await
+}
+
+/// What the answer warns of, all of it about the name of the batch.
+fn warning(answer: &Json) -> &str {
+    let warnings = answer["data"]["applyChanges"]["warnings"].as_array().expect("warnings");
+    assert_eq!(warnings.len(), 1, "{answer}");
+    assert_eq!(warnings[0]["path"], json!(["input", "clientMutationId"]));
+    warnings[0]["message"].as_str().expect("a text")
 }
 
 fn steps(answer: &Json) -> Vec<(String, String)> {
@@ -215,7 +230,12 @@ async fn an_owner_that_fails_between_two_steps_is_told_and_the_repetition_ends_i
         let again = send(&engine, Some("name")).await;
         assert_eq!(again["data"]["applyChanges"]["applied"], true, "{again}");
         assert_eq!(outcomes(&again), ["CREATED"; 5]);
-        assert_eq!(again["data"]["applyChanges"]["warnings"], json!([{"path": ["input", "clientMutationId"]}]));
+        let told = warning(&again);
+        assert!(told.starts_with("this mutation was done before; nothing was written now") == (writes == 1), "{told}");
+        assert!(
+            told.starts_with("the part of WORKFORCE and that of CAPABILITY was done before") == (writes == 0),
+            "{told}"
+        );
         assert_eq!(payload["results"][3]["id"], again["data"]["applyChanges"]["results"][3]["id"]);
         for owner in [&capability, &workforce, &initiative] {
             assert_eq!(owner.written().len(), 1);
@@ -238,7 +258,87 @@ async fn an_answer_that_is_lost_once_is_asked_for_again() {
     initiative.0.lock().expect("no panic").mishaps = VecDeque::from([Mishap::After]);
     let answer = send(&engine, None).await;
     assert_eq!(answer["data"]["applyChanges"]["applied"], true);
+    assert_eq!(answer["data"]["applyChanges"]["warnings"], json!([]), "it is written now");
     assert_eq!((initiative.written().len(), initiative.attempts()), (1, 2));
+}
+
+#[tokio::test]
+async fn another_input_under_a_name_is_refused_whichever_owners_it_goes_to() {
+    let role = json!({"createRole": {"name": "role"}});
+    let capability = json!({"createCapability": {"name": "capability"}});
+    let initiative = json!({"createInitiative": {"name": "initiative"}});
+    let other = json!({"createInitiative": {"name": "other"}});
+    let cases = [
+        (json!([role]), json!([capability])),
+        (json!([role]), json!([{"createRole": {"name": "other"}}])),
+        (json!([role]), json!([role, capability])),
+        (json!([role, capability]), json!([role])),
+        (json!([role, capability]), json!([initiative])),
+        (json!([role, initiative]), json!([role, other])),
+        (json!([role, initiative]), json!([role, initiative, capability])),
+    ];
+    let check = async |(first, second): (Json, Json)| {
+        let (engine, owners) = system().await;
+        let made = send_changes(&engine, Some("name"), first.clone()).await;
+        assert_eq!(made["data"]["applyChanges"]["applied"], true, "{made}");
+        let before: Vec<_> = owners.iter().map(|owner| owner.written().len()).collect();
+        let refused = send_changes(&engine, Some("name"), second.clone()).await;
+        let payload = &refused["data"]["applyChanges"];
+        let path = ["input", "clientMutationId"];
+        assert_eq!(payload["userErrors"], json!([{"code": "MUTATION_ID_REUSED", "path": path}]), "{first} {second}");
+        assert_eq!((&payload["applied"], &payload["warnings"]), (&json!(false), &json!([])));
+        assert!(steps(&refused).iter().all(|(_, status)| status == "NOT_ATTEMPTED"), "{refused}");
+        assert!(outcomes(&refused).iter().all(|outcome| outcome == "NOT_ATTEMPTED"), "{refused}");
+        assert_eq!(owners.iter().map(|owner| owner.written().len()).collect::<Vec<_>>(), before);
+        // The same input is still the same, and another name is another batch.
+        let again = send_changes(&engine, Some("name"), first).await;
+        assert_eq!(again["data"]["applyChanges"]["applied"], true, "{again}");
+        assert!(warning(&again).contains("nothing was written now"));
+        assert_eq!(send_changes(&engine, Some("another"), second).await["data"]["applyChanges"]["applied"], true);
+    };
+    join_all(cases.map(check)).await;
+}
+
+#[tokio::test]
+async fn a_name_that_is_taken_between_the_trial_and_the_writing_is_told_of_truly() {
+    let (engine, [_, workforce, initiative]) = system().await;
+    let changes = json!([{"createRole": {"name": "role"}}, {"createInitiative": {"name": "initiative"}}]);
+    workforce.fail(Mishap::Taken);
+    let refused = send_changes(&engine, Some("name"), changes.clone()).await;
+    let both = |one: &str, other: &str| vec![("WORKFORCE".into(), one.into()), ("INITIATIVE".into(), other.into())];
+    assert_eq!(steps(&refused), both("NOT_ATTEMPTED", "NOT_ATTEMPTED"), "{refused}");
+    workforce.recover();
+    initiative.fail(Mishap::Taken);
+    let refused = send_changes(&engine, Some("name"), changes).await;
+    assert_eq!(steps(&refused), both("APPLIED", "REFUSED"), "{refused}");
+    assert_eq!(refused["data"]["applyChanges"]["userErrors"][0]["code"], "MUTATION_ID_REUSED");
+}
+
+#[tokio::test]
+async fn an_owner_without_a_part_that_can_not_be_asked_is_in_nobodys_way() {
+    let (mut engine, [_, workforce, _]) = system().await;
+    engine.clients[2] = OwnerClient::new(Owner::Initiative, Endpoint::from_static("http://127.0.0.1:1").connect_lazy());
+    let answer = send_changes(&engine, Some("name"), json!([{"createRole": {"name": "role"}}])).await;
+    assert_eq!(answer["data"]["applyChanges"]["applied"], true, "{answer}");
+    assert_eq!(workforce.written().len(), 1);
+}
+
+#[tokio::test]
+async fn what_other_owners_keep_of_a_batch_does_not_depend_on_values_that_are_only_written() {
+    let kept = async |respondent: &str, score: u8| {
+        let (engine, [capability, ..]) = system().await;
+        let changes = json!([
+            {"createCapability": {"name": "capability"}},
+            {"createPulseResponse": {"waveId": global_id::encode(Kind::PulseWave, Uuid::nil()), "respondent": respondent, "score": score}},
+        ]);
+        let answer = send_changes(&engine, Some("name"), changes).await;
+        assert_eq!(answer["data"]["applyChanges"]["applied"], true, "{answer}");
+        capability.written().remove(0).batch
+    };
+    let ada = kept("ada", 3).await;
+    assert_eq!(ada.len(), 32);
+    assert_eq!(ada, kept("ben", 3).await);
+    assert_ne!(ada, kept("ada", 4).await);
 }
 
 #[tokio::test]

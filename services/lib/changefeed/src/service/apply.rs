@@ -18,6 +18,8 @@ use crate::{
 const MAX_COMMANDS: usize = 10_000;
 /// The most bytes of an idempotency key, and of the names of a source and of a run.
 const MAX_NAME_BYTES: usize = 256;
+/// The most bytes of what identifies the whole that a batch is a part of.
+const MAX_WHOLE_BYTES: usize = 64;
 /// How often a batch is tried when others are in its way.
 const MAX_TRIES: u32 = 12;
 /// How often a batch is tried when the database can not be reached. The key keeps it from being applied twice.
@@ -62,6 +64,9 @@ impl OwnerService {
             .ok_or(ApplyError::Request("`run` must have at most 256 bytes and no control characters"))?;
         if request.commands.len() > MAX_COMMANDS {
             return Err(ApplyError::Request("a batch must have at most 10,000 commands"));
+        }
+        if request.batch.len() > MAX_WHOLE_BYTES {
+            return Err(ApplyError::Request("`batch` must have at most 64 bytes"));
         }
         let dry_run = std::mem::take(&mut request.dry_run);
         let mut apart = None;

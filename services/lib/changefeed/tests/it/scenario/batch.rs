@@ -98,8 +98,21 @@ pub(crate) async fn a_dry_run_with_the_key_of_a_batch_finds_its_answer(database:
     let asked = owner.send(dry.clone()).await;
     assert!(asked.applied && asked.replayed);
     assert_eq!((asked.items, asked.cursor), (done.items, done.cursor));
-    let other = ApplyRequest { commands: vec![create(capability(None, "B"))], ..dry };
-    assert!(matches!(owner.service.apply(&owner.caller, other).await, Err(ApplyError::KeyReused)));
+    let others = [
+        ApplyRequest { commands: vec![create(capability(None, "B"))], ..dry.clone() },
+        ApplyRequest { batch: vec![7; 32], ..dry.clone() },
+        ApplyRequest { commands: Vec::new(), ..dry },
+    ];
+    for other in others {
+        assert!(matches!(owner.service.apply(&owner.caller, other).await, Err(ApplyError::KeyReused)));
+    }
+    // Whether a key is known can be asked without a command.
+    let unknown =
+        ApplyRequest { idempotency_key: "unknown".to_owned(), commands: Vec::new(), dry_run: true, ..request };
+    let asked = owner.send(unknown.clone()).await;
+    assert!(!asked.applied && !asked.replayed && asked.items.is_empty());
+    let long = ApplyRequest { batch: vec![7; 65], ..unknown };
+    assert!(matches!(owner.service.apply(&owner.caller, long).await, Err(ApplyError::Request(_))));
 }
 
 pub(crate) async fn a_conflict_tells_what_else_is_wrong(database: Database) {
