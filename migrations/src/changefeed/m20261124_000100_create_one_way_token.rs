@@ -18,20 +18,15 @@ impl MigrationTrait for Migration {
                     .to_owned(),
             )
             .await?;
+        // Nothing here says whose record a token is of.
         manager
             .create_table(
                 Table::create()
                     .table("one_way_token")
                     .col(ColumnDef::new("scope_id").uuid().not_null())
                     .col(ColumnDef::new("token").blob().not_null())
-                    .col(ColumnDef::new("record_id").uuid().not_null())
                     .primary_key(Index::create().col("scope_id").col("token"))
                     .to_owned(),
-            )
-            .await?;
-        manager
-            .create_index(
-                Index::create().name("one_way_token_record_id").table("one_way_token").col("record_id").to_owned(),
             )
             .await
     }

@@ -8,7 +8,7 @@ mod stakeholder;
 
 use spil_changefeed::{Effect, Findings, Proposal, Related, Rules};
 use spil_proto::{
-    changefeed::v1::record::Entity,
+    changefeed::v1::{Record, record::Entity},
     initiative::v1::{CapabilityChange, Initiative},
     model::Kind,
 };
@@ -40,6 +40,12 @@ impl Rules for InitiativeRules {
             Some(Entity::PulseWave(wave)) => pulse::check_wave(wave, findings),
             Some(Entity::PulseResponse(response)) => pulse::check_response(response, proposal, findings),
             _ => {}
+        }
+    }
+
+    fn check_retire(&self, record: &Record, findings: &mut Findings) {
+        if let Some(Entity::GateDecision(decision)) = &record.entity {
+            gate::check_retire(decision, findings);
         }
     }
 
@@ -75,7 +81,6 @@ fn check_change(change: &CapabilityChange, proposal: &Proposal<'_>, findings: &m
 #[cfg(test)]
 mod tests {
     use spil_proto::{
-        changefeed::v1::Record,
         initiative::v1::InitiativeStage,
         model::{FieldType, Owner},
     };

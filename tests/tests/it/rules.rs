@@ -33,6 +33,13 @@ async fn refused(client: &Client, name: &str, input: Value) -> (String, String) 
     (text(&errors[0]["code"]), text(&errors[0]["path"][1]))
 }
 
+/// The code of the one thing that is wrong with a record as a whole.
+async fn refused_whole(client: &Client, name: &str, input: Value) -> String {
+    let (code, field) = refused(client, name, input).await;
+    assert_eq!(field, "", "{name}");
+    code
+}
+
 fn wrong(code: &str, field: &str) -> (String, String) {
     (code.to_owned(), field.to_owned())
 }
@@ -115,6 +122,12 @@ async fn a_stage_moves_only_by_a_gate_decision() {
             assert_eq!(refused(&client, "updateGateDecision", input).await, wrong("IMMUTABLE", field));
         }
 
+        assert_eq!(refused_whole(&client, "retireGateDecision", json!({"id": gate})).await, "RULE");
+        let ahead = json!({"initiativeId": initiative, "decision": "HOLD", "decidedAt": "9999-01-01"});
+        assert_eq!(refused(&client, "createGateDecision", ahead).await, wrong("RULE", "decidedAt"));
+        let planned = make(&client, "createGateDecision", json!({"initiativeId": initiative})).await;
+        make(&client, "retireGateDecision", json!({"id": planned})).await;
+
         let back = refused(&client, "createGateDecision", decide("GO", json!("PILOT"))).await;
         assert_eq!(back, wrong("RULE", "toStage"));
         for (decision, to, stage) in [
@@ -154,7 +167,19 @@ async fn a_respondent_counts_once_and_is_shown_nowhere() {
         assert_eq!(high, wrong("RULE", "score"));
         let late = refused(&client, "createPulseResponse", answer("EMP-8", 5, "2026-03-15")).await;
         assert_eq!(late, wrong("RULE", "respondedAt"));
-        make(&client, "createPulseResponse", answer("EMP-8", 5, "2026-03-14")).await;
+        let undated = json!({"waveId": wave, "respondent": "EMP-8", "score": 5});
+        assert_eq!(refused(&client, "createPulseResponse", undated).await, wrong("REQUIRED", "respondedAt"));
+        for (field, value) in [("question", json!("Why?")), ("scaleMax", json!(7)), ("topBox", json!(5))] {
+            let input = json!({"id": wave, field: value});
+            assert_eq!(refused(&client, "updatePulseWave", input).await, wrong("IMMUTABLE", field));
+        }
+        // A dry run does not tell who has answered.
+        let mut tried = answer("EMP-7", 4, "2026-03-02");
+        tried["dryRun"] = json!(true);
+        make(&client, "createPulseResponse", tried).await;
+        let last = send(&client, "createPulseResponse", "id provenance(field: \"score\") { actor }", answer("\u{200B}emp-8", 5, "2026-03-14")).await;
+        assert_eq!(last["record"]["provenance"]["actor"], "anonymous");
+        assert_eq!(refused(&client, "createPulseResponse", answer("EMP-8", 5, "2026-03-14")).await, wrong("TAKEN", "respondent"));
 
         // Sent again it is the same answer; with another respondent under the same name it is refused as a whole.
         let mut named = answer("EMP-9", 3, "2026-03-04");

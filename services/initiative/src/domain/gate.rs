@@ -15,6 +15,12 @@ pub(super) fn check(decision: &GateDecision, proposal: &Proposal<'_>, findings: 
         (false, Some(_)) => findings.broken("decision", "`decided_at` needs a decision"),
         _ => {}
     }
+    // The day of those who decide may be a day ahead of the one here.
+    if let (Some(day), Some(today)) = (decision.decided_at, proposal.today())
+        && day > today.saturating_add(1)
+    {
+        findings.broken("decided_at", "a decision can not be made on a day that is ahead");
+    }
     let before = proposal.before.and_then(as_decision).filter(|before| was_made(before));
     if let Some(before) = before {
         if before.to_stage != decision.to_stage {
@@ -22,6 +28,13 @@ pub(super) fn check(decision: &GateDecision, proposal: &Proposal<'_>, findings: 
         }
     } else if let Err(refusal) = reached(stage(proposal), decision.decision(), decision.to_stage()) {
         findings.broken(refusal.field, refusal.message);
+    }
+}
+
+/// What was decided stays: the stage of the initiative follows from it.
+pub(super) fn check_retire(decision: &GateDecision, findings: &mut Findings) {
+    if was_made(decision) {
+        findings.broken("", "a decision that was made can not be retired; make another one");
     }
 }
 
@@ -108,6 +121,34 @@ mod tests {
         assert!(judge(InitiativeStage::Idea, None, &planned).0.is_empty());
         assert_eq!(judge(InitiativeStage::Idea, None, &day).0, ["decision"]);
         assert_eq!(judge(InitiativeStage::Idea, None, &decision).0, ["decided_at"]);
+    }
+
+    #[test]
+    fn a_decision_is_not_made_ahead() {
+        let initiative = Record { entity: Some(Entity::Initiative(Initiative::default())) };
+        let hold = made(GateOutcome::Hold, InitiativeStage::Unspecified);
+        for (today, sound) in [(19_998, false), (19_999, true), (20_000, true), (20_001, true)] {
+            let after = record(&hold);
+            let proposal =
+                Proposal::new(None, &after)
+                    .with_referenced("initiative_id", &initiative)
+                    .at(i64::from(today) * 86_400_000_000 + 86_399_999_999);
+            let mut findings = Findings::default();
+            check(&hold, &proposal, &mut findings);
+            let wrong: Vec<&str> = findings.problems.iter().map(|problem| problem.field.as_str()).collect();
+            assert_eq!(wrong, if sound { vec![] } else { vec!["decided_at"] }, "{today}");
+        }
+    }
+
+    #[test]
+    fn what_was_decided_is_not_retired() {
+        for (decision, sound) in
+            [(GateDecision::default(), true), (made(GateOutcome::Hold, InitiativeStage::Unspecified), false)]
+        {
+            let mut findings = Findings::default();
+            check_retire(&decision, &mut findings);
+            assert_eq!(findings.problems.is_empty(), sound);
+        }
     }
 
     #[test]

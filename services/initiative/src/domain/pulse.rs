@@ -30,6 +30,9 @@ pub(super) fn check_response(response: &PulseResponse, proposal: &Proposal<'_>, 
     {
         findings.broken("score", format!("`score` must be {min} to {max}, the scale of the wave"));
     }
+    if (wave.from.is_some() || wave.to.is_some()) && response.responded_at.is_none() {
+        findings.missing("responded_at", "the wave takes answers on some days only: `responded_at` is required");
+    }
     let outside = |day: i32| wave.from.is_some_and(|from| day < from) || wave.to.is_some_and(|to| day >= to);
     if response.responded_at.is_some_and(outside) {
         findings.broken("responded_at", "the wave takes no answers on that day");
@@ -95,7 +98,7 @@ mod tests {
 
     #[test]
     fn an_answer_comes_while_the_wave_is_open() {
-        for (day, sound) in [(Some(99), false), (Some(100), true), (Some(109), true), (Some(110), false), (None, true)]
+        for (day, sound) in [(Some(99), false), (Some(100), true), (Some(109), true), (Some(110), false), (None, false)]
         {
             assert_eq!(response_problems(3, day).is_empty(), sound, "{day:?}");
         }
@@ -104,7 +107,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_score_is_within_the_scale(score in -10..10i32) {
-            prop_assert_eq!(response_problems(score, None).is_empty(), (1..=5).contains(&score));
+            prop_assert_eq!(response_problems(score, Some(100)).is_empty(), (1..=5).contains(&score));
         }
     }
 }

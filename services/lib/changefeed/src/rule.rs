@@ -5,6 +5,8 @@ use spil_proto::{
     model::{FieldType, Kind, Value},
 };
 
+const MICROS_OF_DAY: i64 = 86_400_000_000;
+
 /// The rules of a domain. They are pure: they read no clock and do no I/O; the records that they look at beside the changed
 /// one are named by [`Rules::related`] and loaded for the whole batch at once.
 pub trait Rules: Send + Sync + 'static {
@@ -13,6 +15,9 @@ pub trait Rules: Send + Sync + 'static {
 
     /// Looks at a record that is created or updated. It is not called for one that is retired or stays as it is.
     fn check(&self, proposal: &Proposal<'_>, findings: &mut Findings);
+
+    /// Looks at a live record that is to be retired, as it is before.
+    fn check_retire(&self, _record: &Record, _findings: &mut Findings) {}
 
     /// What follows from a sound record that is created or updated for the records that it [affects](Related::Affected). They are changed
     /// in the same transaction, each with a version and a change of its own, if the rules of their kind allow it; if not,
@@ -90,18 +95,26 @@ pub struct Proposal<'a> {
     siblings: Vec<(&'static str, Vec<&'a Record>)>,
     referenced: Vec<(&'static str, &'a Record)>,
     cause: Option<&'a Record>,
+    today: Option<i32>,
 }
 
 impl<'a> Proposal<'a> {
     /// A proposal without related records.
     pub fn new(before: Option<&'a Record>, after: &'a Record) -> Self {
-        Self { before, after, siblings: Vec::new(), referenced: Vec::new(), cause: None }
+        Self { before, after, siblings: Vec::new(), referenced: Vec::new(), cause: None, today: None }
     }
 
     /// Adds what [`Related::Siblings`] stands for.
     #[must_use]
     pub fn with_siblings(mut self, field: &'static str, records: Vec<&'a Record>) -> Self {
         self.siblings.push((field, records));
+        self
+    }
+
+    /// Says when it is written: microseconds since 1970-01-01T00:00:00Z.
+    #[must_use]
+    pub fn at(mut self, micros: i64) -> Self {
+        self.today = i32::try_from(micros.div_euclid(MICROS_OF_DAY)).ok();
         self
     }
 
@@ -122,6 +135,11 @@ impl<'a> Proposal<'a> {
     /// The other live records that refer by the field to the same record as this one.
     pub fn siblings(&self, field: &str) -> impl Iterator<Item = &'a Record> {
         self.siblings.iter().filter(move |(name, _)| *name == field).flat_map(|(_, records)| records.iter().copied())
+    }
+
+    /// The day, in UTC, on which it is written: days since 1970-01-01; `None` if that is not known.
+    pub fn today(&self) -> Option<i32> {
+        self.today
     }
 
     /// The record, as a command leaves it, from which the change follows; `None` if a command asks for the change itself.
@@ -149,6 +167,11 @@ impl Findings {
     /// data.
     pub fn broken(&mut self, field: &str, message: impl Into<String>) {
         self.problems.push(problem(field, ProblemCode::Rule, message));
+    }
+
+    /// A value is missing that other values call for.
+    pub fn missing(&mut self, field: &str, message: impl Into<String>) {
+        self.problems.push(problem(field, ProblemCode::Required, message));
     }
 
     /// A value is changed that stays once it is given.

@@ -90,7 +90,7 @@ fn change<'a>(
         header.updated_at = context.now;
     }
     let mut findings = Findings::default();
-    let proposal = proposal(to, id, Some(before), &after, set, context.rules).caused_by(cause);
+    let proposal = proposal(to, id, Some(before), &after, set, context).caused_by(cause);
     context.rules.check(&proposal, &mut findings);
     if findings.problems.is_empty() {
         Ok(Some((Affected { kind: to, id, record: after }, findings.warnings)))

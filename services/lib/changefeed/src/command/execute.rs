@@ -93,10 +93,10 @@ fn create(command: &Prepared, set: &mut WorkingSet, context: &mut Context<'_>) -
             problems.push(required(info));
         }
     }
-    let claims = one_way::claims(command, &after, set, &mut problems);
+    let claims = one_way::claims(command, id, &after, set, &mut problems);
     let result = settle(command.kind, id, None, after, &changed, problems, set, context);
     if result.outcome() == Outcome::Created {
-        set.claim(claims, id);
+        set.add_claims(claims);
     }
     result
 }
@@ -180,6 +180,11 @@ fn retire(
     if command.expected_version.is_some_and(|expected| expected != version(&record)) {
         return conflict(Some(id), version(&record), Vec::new());
     }
+    let mut findings = Findings::default();
+    context.rules.check_retire(&record, &mut findings);
+    if !findings.problems.is_empty() {
+        return ItemResult { version: version(&record), ..invalid(Some(id), findings.problems) };
+    }
     if let Some(entity) = record.entity_mut() {
         let header = entity.header_mut();
         header.version += 1;
@@ -187,7 +192,7 @@ fn retire(
         header.retired_at = Some(context.now);
     }
     set.put(context.rules, command.kind, id, record.clone());
-    done(Outcome::Retired, id, record, Vec::new())
+    done(Outcome::Retired, id, record, findings.warnings)
 }
 
 /// Writes the values of a command that count into a record. Answers with the fields that differ afterwards.
@@ -264,7 +269,7 @@ fn settle(
     let mut findings = Findings::default();
     let mut affected = Vec::new();
     if problems.is_empty() {
-        let proposal = proposal(kind, id, before, &after, set, context.rules);
+        let proposal = proposal(kind, id, before, &after, set, context);
         context.rules.check(&proposal, &mut findings);
         if findings.problems.is_empty() {
             let effects = context.rules.effects(&proposal);
@@ -291,10 +296,10 @@ pub(super) fn proposal<'a>(
     before: Option<&'a Record>,
     after: &'a Record,
     set: &'a WorkingSet,
-    rules: &dyn Rules,
+    context: &Context<'_>,
 ) -> Proposal<'a> {
-    let mut proposal = Proposal::new(before, after);
-    for related in rules.related(kind) {
+    let mut proposal = Proposal::new(before, after).at(context.now);
+    for related in context.rules.related(kind) {
         let Some(info) = kind.info().field_by_column(related.field()) else { continue };
         let Some(Value::Id(of)) = after.entity().map(|entity| entity.get(info.index)) else { continue };
         match (related, info.ty) {

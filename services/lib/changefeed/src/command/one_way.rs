@@ -1,15 +1,16 @@
 //! Values that are written and never read: of each only a token is kept, made with a secret, from which nobody gets back to the value
 //! without that secret and a guess.
 
-use std::{collections::HashMap, fmt};
+use std::fmt;
 
 use hmac::{Hmac, KeyInit, Mac};
 use prost::Message;
 use sha2::Sha256;
 use spil_proto::{
-    changefeed::v1::{ApplyRequest, Problem, ProblemCode, Record},
+    changefeed::v1::{ApplyRequest, ItemResult, Outcome, Problem, ProblemCode, Record},
     model::{FieldInfo, Kind, Value},
 };
+use unicode_normalization::UnicodeNormalization;
 use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -35,7 +36,7 @@ pub(crate) struct Secret {
     pub(crate) info: &'static FieldInfo,
     /// Whether the command names the field.
     pub(crate) named: bool,
-    /// `None` if nothing is left of the text.
+    /// Folded, see [`fold`]; `None` if nothing is left of the text.
     pub(crate) value: Result<Option<Concealed<String>>, Problem>,
 }
 
@@ -43,12 +44,33 @@ impl Secret {
     /// The secret that a command carries in a field; `None` if it carries none.
     pub(super) fn read(info: &'static FieldInfo, named: bool, value: &Value<'_>) -> Option<Self> {
         let value = match value {
-            Value::Text(text) => normalise::text(info, text).map(|text| text.map(Concealed)),
+            Value::Text(text) => normalise::text(info, text).map(|text| {
+                let folded = text.as_deref().map(fold);
+                folded.filter(|text| !text.is_empty()).map(Concealed)
+            }),
             _ if !named => return None,
             _ => Ok(None),
         };
         Some(Self { info, named, value })
     }
+}
+
+/// A form in which what reads alike is alike: compatible letters and both cases are one, and what nobody sees is dropped.
+/// Nobody counts twice by writing a name in another way.
+fn fold(text: &str) -> String {
+    // Through capitals, since some small letters have the same one.
+    let seen = text.nfkc().filter(|letter| !is_ignorable(*letter));
+    let small: String = seen.flat_map(char::to_uppercase).flat_map(char::to_lowercase).nfkc().collect();
+    small.trim().to_owned()
+}
+
+/// Whether a character shows nothing of itself (`Default_Ignorable_Code_Point`): soft hyphens, joiners, marks of direction and the like.
+fn is_ignorable(letter: char) -> bool {
+    matches!(letter,
+        '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}'..='\u{1160}' | '\u{17B4}'..='\u{17B5}' | '\u{180B}'..='\u{180F}'
+        | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{3164}' | '\u{FE00}'..='\u{FE0F}'
+        | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF0}'..='\u{FFF8}' | '\u{1BCA0}'..='\u{1BCA3}' | '\u{1D173}'..='\u{1D17A}'
+        | '\u{E0000}'..='\u{E0FFF}')
 }
 
 /// The secret of a record, with which tokens are made. It never leaves the database and this process.
@@ -65,6 +87,19 @@ pub(crate) struct Place {
     /// The record with whose salt the token was made.
     pub(crate) scope: Uuid,
     pub(crate) token: Token,
+}
+
+/// Which new record of a batch takes a token, and with which field.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Claim {
+    pub(crate) record: Uuid,
+    pub(crate) column: &'static str,
+}
+
+impl Claim {
+    fn taken(self) -> Problem {
+        problem(self.column, ProblemCode::Taken, format!("`{}` was given before", self.column))
+    }
 }
 
 impl Salt {
@@ -135,23 +170,6 @@ pub(crate) fn scopes(batch: &[&Prepared], set: &WorkingSet) -> Vec<Uuid> {
     scopes
 }
 
-/// The tokens that the records of a batch would have.
-pub(crate) fn places(batch: &[&Prepared], set: &WorkingSet, salts: &HashMap<Uuid, Salt>) -> Vec<Place> {
-    let mut places: Vec<Place> = batch
-        .iter()
-        .flat_map(|command| {
-            command.secrets.iter().filter_map(|secret| {
-                let scope = named_scope(command, secret.info, set)?;
-                let Ok(Some(value)) = &secret.value else { return None };
-                Some(Place { scope, token: salts.get(&scope)?.token(command.kind, secret.info, value) })
-            })
-        })
-        .collect();
-    places.sort_unstable();
-    places.dedup();
-    places
-}
-
 /// The record that a command says the value counts within.
 fn named_scope(command: &Prepared, info: &FieldInfo, set: &WorkingSet) -> Option<Uuid> {
     let scope = info.one_way?;
@@ -163,8 +181,14 @@ fn named_scope(command: &Prepared, info: &FieldInfo, set: &WorkingSet) -> Option
     set.resolve(lookup.kind, lookup.names.first()?)
 }
 
-/// The tokens that a new record takes, and what is wrong with them.
-pub(super) fn claims(command: &Prepared, after: &Record, set: &WorkingSet, problems: &mut Vec<Problem>) -> Vec<Place> {
+/// The tokens that a new record takes, and what is wrong with them. They are only held against those of the same batch.
+pub(super) fn claims(
+    command: &Prepared,
+    record: Uuid,
+    after: &Record,
+    set: &WorkingSet,
+    problems: &mut Vec<Problem>,
+) -> Vec<(Place, Claim)> {
     let mut claims = Vec::new();
     for info in command.kind.info().one_way {
         let secret = command.secrets.iter().find(|secret| secret.info.index == info.index);
@@ -187,13 +211,24 @@ pub(super) fn claims(command: &Prepared, after: &Record, set: &WorkingSet, probl
         });
         let Some((scope, salt)) = scope.and_then(|scope| Some((scope, set.salt(scope)?))) else { continue };
         let place = Place { scope, token: salt.token(command.kind, info, value) };
-        if set.token_owner(&place).is_some() {
-            let message = format!("`{}` was given before", info.column);
-            problems.push(problem(info.column, ProblemCode::Taken, message));
+        let claim = Claim { record, column: info.column };
+        if set.claim(&place).is_some() {
+            problems.push(claim.taken());
         }
-        claims.push(place);
+        claims.push((place, claim));
     }
     claims
+}
+
+/// Refuses the new records whose tokens were taken before the batch.
+pub(crate) fn refuse(taken: &[Place], set: &WorkingSet, items: &mut [ItemResult]) {
+    for claim in taken.iter().filter_map(|place| set.claim(place)) {
+        let made = |item: &&mut ItemResult| item.outcome() == Outcome::Created && item.id == claim.record.as_bytes();
+        for item in items.iter_mut().filter(made) {
+            *item =
+                ItemResult { outcome: Outcome::Invalid.into(), problems: vec![claim.taken()], ..ItemResult::default() };
+        }
+    }
 }
 
 /// What is wrong with values for a record that is there. They are not held against those given first: whoever could do that
@@ -256,6 +291,22 @@ mod tests {
         assert_ne!(salted(&salt, plain, &apart), salted(&salt, plain, &other));
         assert_eq!(salted(&salt, plain, &apart), salted(&salt, plain, &apart));
         assert_ne!(salted(&Salt::new(vec![4; SALT_BYTES]), plain, &apart), salted(&salt, plain, &apart));
+    }
+
+    #[test]
+    fn what_reads_alike_is_alike() {
+        for (one, same) in [
+            ("EMP-7", "emp-7"),
+            ("EMP-7", "\u{FEFF}E\u{200B}M\u{AD}P\u{200D}-7\u{200E}"),
+            ("EMP-7", "\u{FF25}\u{FF2D}\u{FF30}-\u{FF17}\u{A0}"),
+            ("Stra\u{DF}e", "STRASSE"),
+            ("\u{3A3}\u{3AF}\u{3C3}\u{3C5}\u{3C6}\u{3BF}\u{3C2}", "\u{3A3}\u{38A}\u{3A3}\u{3A5}\u{3A6}\u{39F}\u{3A3}"),
+            ("e\u{200C}\u{301}", "\u{C9}"),
+        ] {
+            assert_eq!(fold(one), fold(same), "{one} {same}");
+        }
+        assert_ne!(fold("EMP-7"), fold("EMP-8"));
+        assert_eq!(fold("\u{200B} \u{2060}"), "");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{
     needs::referred,
-    one_way::{Place, Salt},
+    one_way::{Claim, Place, Salt},
     prepare::Name,
 };
 use crate::rule::Rules;
@@ -28,10 +28,8 @@ pub(crate) struct WorkingSet {
     external_ids: HashMap<(Kind, String, String), Uuid>,
     uniques: HashMap<(Kind, usize, String), Uuid>,
     salts: HashMap<Uuid, Salt>,
-    /// Who has which token, of those that matter to the batch.
-    tokens: HashMap<Place, Uuid>,
     /// The tokens that the batch gives to new records.
-    claimed: BTreeMap<Place, Uuid>,
+    claimed: BTreeMap<Place, Claim>,
     siblings: HashMap<(Kind, usize, Uuid), BTreeSet<Uuid>>,
     edges: HashMap<(Kind, usize), Edges>,
     changed: Vec<(Kind, Uuid)>,
@@ -127,26 +125,19 @@ impl WorkingSet {
         self.salts.extend(salts);
     }
 
-    /// Who has a token.
-    pub(crate) fn token_owner(&self, place: &Place) -> Option<Uuid> {
-        self.tokens.get(place).copied()
+    /// Who takes a token in this batch.
+    pub(crate) fn claim(&self, place: &Place) -> Option<Claim> {
+        self.claimed.get(place).copied()
     }
 
-    pub(crate) fn add_token(&mut self, place: Place, id: Uuid) {
-        self.tokens.insert(place, id);
+    /// Gives tokens to a new record. It keeps them when it is retired.
+    pub(crate) fn add_claims(&mut self, claims: Vec<(Place, Claim)>) {
+        self.claimed.extend(claims);
     }
 
-    /// Gives tokens to a new record.
-    pub(crate) fn claim(&mut self, places: Vec<Place>, id: Uuid) {
-        for place in places {
-            self.tokens.insert(place.clone(), id);
-            self.claimed.insert(place, id);
-        }
-    }
-
-    /// The tokens of new records, in a fixed order.
-    pub(crate) fn claimed(&self) -> impl Iterator<Item = (&Place, Uuid)> {
-        self.claimed.iter().map(|(place, id)| (place, *id))
+    /// The tokens of new records, in an order that says nothing of the records.
+    pub(crate) fn claimed(&self) -> impl Iterator<Item = &Place> {
+        self.claimed.keys()
     }
 
     pub(crate) fn add_key(&mut self, kind: Kind, key: String, id: Uuid) {
@@ -218,10 +209,6 @@ impl WorkingSet {
             && entity.header().is_some_and(|header| header.retired_at.is_none())
         {
             self.link(rules, kind, id, entity);
-        } else if !kind.info().one_way.is_empty() {
-            // What was counted once may be counted again.
-            self.tokens.retain(|_, of| *of != id);
-            self.claimed.retain(|_, of| *of != id);
         }
         if !before.as_ref().is_some_and(|slot| slot.changed) {
             self.changed.push((kind, id));

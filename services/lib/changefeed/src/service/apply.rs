@@ -20,6 +20,8 @@ const MAX_COMMANDS: usize = 10_000;
 const MAX_NAME_BYTES: usize = 256;
 /// The most bytes of what identifies the whole that a batch is a part of.
 const MAX_WHOLE_BYTES: usize = 64;
+/// The actor of a batch that writes records of a kind with a field that is only written.
+const ANONYMOUS: &str = "anonymous";
 /// How often a batch is tried when others are in its way.
 const MAX_TRIES: u32 = 12;
 /// How often a batch is tried when the database can not be reached. The key keeps it from being applied twice.
@@ -82,12 +84,15 @@ impl OwnerService {
             Some(BatchKey { actor: caller.subject().to_owned(), key, body_hash })
         };
         let owner = self.owner();
+        let commands: Vec<_> = request.commands.iter().map(|command| prepare(owner, command)).collect();
+        // Who sends an answer is often who gives it.
+        let is_nameless = commands.iter().flatten().any(|command| !command.kind.info().one_way.is_empty());
         let batch = Batch {
-            commands: request.commands.iter().map(|command| prepare(owner, command)).collect(),
+            commands,
             key,
             dry_run,
             apart,
-            actor: caller.subject().to_owned(),
+            actor: if is_nameless { ANONYMOUS } else { caller.subject() }.to_owned(),
             source,
             run,
         };

@@ -5,7 +5,7 @@ use std::num::NonZeroU64;
 use prost::Message;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement};
 use spil_proto::{
-    changefeed::v1::{ApplyResponse, Origin, Outcome, Problem},
+    changefeed::v1::{ApplyResponse, ItemResult, Origin, Outcome, Problem},
     model::Kind,
     owner::MAX_MESSAGE_BYTES,
 };
@@ -141,8 +141,13 @@ impl Store {
         let mut set = load::load(self, transaction, &commands, attempt.rules, batch.dry_run).await?;
         let mut context =
             Context { owner: self.inner.owner, rules: attempt.rules, now: attempt.now, next_id: &mut *attempt.next_id };
-        let items = execute(&batch.commands, &mut set, &mut context);
-        let sound = items.iter().all(|item| !matches!(item.outcome(), Outcome::Conflict | Outcome::Invalid));
+        let mut items = execute(&batch.commands, &mut set, &mut context);
+        let is_sound = |item: &ItemResult| !matches!(item.outcome(), Outcome::Conflict | Outcome::Invalid);
+        // Last, and not in a dry run: only who means to write is told what was taken.
+        if !batch.dry_run && items.iter().all(is_sound) {
+            secrets::refuse(&one_way::find(transaction, set.claimed()).await?, &set, &mut items);
+        }
+        let sound = items.iter().all(is_sound);
         let mut response = ApplyResponse { cursor: None, applied: sound, items, replayed: false };
         if response.encoded_len() > MAX_MESSAGE_BYTES - ENVELOPE_BYTES {
             return Err(AttemptError::TooLarge);

@@ -92,7 +92,7 @@ pub(super) async fn load(
         let Some(info) = kind.info().field(field) else { continue };
         loader.ancestors(kind, info, start, &mut set).await?;
     }
-    loader.tokens(batch, &mut set).await?;
+    loader.salts(batch, &mut set).await?;
     Ok(set)
 }
 
@@ -169,17 +169,12 @@ impl Loader<'_> {
         Ok(affected)
     }
 
-    /// The salts for values that are only written, and who has the tokens made with them.
-    async fn tokens(&self, batch: &[&Prepared], set: &mut WorkingSet) -> Result<(), StoreError> {
+    /// The salts for values that are only written. A dry run needs none: it must not tell who was counted.
+    async fn salts(&self, batch: &[&Prepared], set: &mut WorkingSet) -> Result<(), StoreError> {
         let scopes = secrets::scopes(batch, set);
-        if scopes.is_empty() {
-            return Ok(());
+        if !self.dry && !scopes.is_empty() {
+            set.add_salts(one_way::salts(self.transaction, &scopes).await?);
         }
-        let salts = one_way::salts(self.transaction, &scopes, self.dry).await?;
-        for (place, id) in one_way::find(self.transaction, &secrets::places(batch, set, &salts)).await? {
-            set.add_token(place, id);
-        }
-        set.add_salts(salts);
         Ok(())
     }
 

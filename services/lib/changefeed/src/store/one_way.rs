@@ -18,15 +18,21 @@ const REQUESTS: Uuid = Uuid::nil();
 
 /// The salt for hashes of whole requests.
 pub(super) async fn request_salt(transaction: &DatabaseTransaction, dry: bool) -> Result<Salt, StoreError> {
-    let mut salts = salts(transaction, &[REQUESTS], dry).await?;
+    let mut salts = if dry {
+        // Nothing is kept of a dry run; where there is no salt there is no answer to be found either.
+        let mut found = find_salts(transaction, &[REQUESTS]).await?;
+        found.entry(REQUESTS).or_insert_with(|| Salt::new(rand::random::<[u8; SALT_BYTES]>().to_vec()));
+        found
+    } else {
+        salts(transaction, &[REQUESTS]).await?
+    };
     salts.remove(&REQUESTS).ok_or(StoreError::Unreadable { table: SALTS, column: "salt" })
 }
 
-/// The salts of some records, made where there are none. A dry run makes them up for itself and keeps none.
+/// The salts of some records, made where there are none.
 pub(super) async fn salts(
     transaction: &DatabaseTransaction,
     scopes: &[Uuid],
-    dry: bool,
 ) -> Result<HashMap<Uuid, Salt>, StoreError> {
     let mut found = find_salts(transaction, scopes).await?;
     let missing: Vec<Uuid> = scopes.iter().copied().filter(|scope| !found.contains_key(scope)).collect();
@@ -34,10 +40,6 @@ pub(super) async fn salts(
         return Ok(found);
     }
     let fresh: Vec<(Uuid, [u8; SALT_BYTES])> = missing.iter().map(|scope| (*scope, rand::random())).collect();
-    if dry {
-        found.extend(fresh.into_iter().map(|(scope, salt)| (scope, Salt::new(salt.to_vec()))));
-        return Ok(found);
-    }
     for piece in statement::row_pieces(&fresh) {
         let mut statement = Query::insert();
         statement.into_table(SALTS).columns(["scope_id", "salt"]);
@@ -67,11 +69,11 @@ async fn find_salts(transaction: &DatabaseTransaction, scopes: &[Uuid]) -> Resul
     Ok(found)
 }
 
-/// Which of some tokens are taken, and by which record.
-pub(super) async fn find(
+/// Which of some tokens are taken.
+pub(super) async fn find<'a>(
     transaction: &DatabaseTransaction,
-    places: &[Place],
-) -> Result<Vec<(Place, Uuid)>, StoreError> {
+    places: impl Iterator<Item = &'a Place>,
+) -> Result<Vec<Place>, StoreError> {
     let mut by_scope: BTreeMap<Uuid, Vec<Vec<u8>>> = BTreeMap::new();
     for place in places {
         by_scope.entry(place.scope).or_default().push(place.token.0.clone());
@@ -80,35 +82,26 @@ pub(super) async fn find(
     for (scope, tokens) in by_scope {
         for list in statement::lists(tokens) {
             let statement = Query::select()
-                .columns(["token", "record_id"])
+                .column("token")
                 .from(TOKENS)
                 .and_where(Expr::col("scope_id").eq(scope))
                 .and_where(Expr::col("token").is_in(list))
                 .to_owned();
             for row in transaction.query_all(&statement).await? {
-                found.push((Place { scope, token: Token(row.try_get_by_index(0)?) }, row.try_get_by_index(1)?));
+                found.push(Place { scope, token: Token(row.try_get_by_index(0)?) });
             }
         }
     }
     Ok(found)
 }
 
-/// Forgets the tokens of records that were retired.
-pub(super) async fn forget(transaction: &DatabaseTransaction, records: &[Uuid]) -> Result<(), StoreError> {
-    for list in statement::lists(records.iter().copied()) {
-        let statement = Query::delete().from_table(TOKENS).and_where(Expr::col("record_id").is_in(list)).to_owned();
-        transaction.execute(&statement).await?;
-    }
-    Ok(())
-}
-
-/// Keeps the tokens of new records.
-pub(super) async fn keep(transaction: &DatabaseTransaction, claims: &[(&Place, Uuid)]) -> Result<(), StoreError> {
-    for piece in statement::row_pieces(claims) {
+/// Keeps the tokens of new records, for ever: one that came free when its record is retired would tell whose that was.
+pub(super) async fn keep(transaction: &DatabaseTransaction, places: &[&Place]) -> Result<(), StoreError> {
+    for piece in statement::row_pieces(places) {
         let mut statement = Query::insert();
-        statement.into_table(TOKENS).columns(["scope_id", "token", "record_id"]);
-        for (place, record) in piece {
-            statement.values_panic([place.scope.into(), place.token.0.clone().into(), (*record).into()]);
+        statement.into_table(TOKENS).columns(["scope_id", "token"]);
+        for place in piece {
+            statement.values_panic([place.scope.into(), place.token.0.clone().into()]);
         }
         transaction.execute(&statement).await?;
     }

@@ -34,7 +34,7 @@ pub(super) async fn records(
     changes: &[Changed<'_>],
     fields: &[Vec<u32>],
     origin: &Origin,
-    claimed: &[(&Place, Uuid)],
+    claimed: &[&Place],
 ) -> Result<(), StoreError> {
     release_names(transaction, changes).await?;
     let mut created: BTreeMap<Kind, Vec<Written<'_>>> = BTreeMap::new();
@@ -51,10 +51,6 @@ pub(super) async fn records(
         upsert(store, transaction, *kind, rows, true).await?;
     }
     external_ids(transaction, changes).await?;
-    let retired = |change: &&Changed<'_>| change.stored.is_some() && live(change.now).is_none();
-    let counted = changes.iter().filter(|change| !change.kind.info().one_way.is_empty());
-    let retired: Vec<Uuid> = counted.filter(retired).map(|change| change.id).collect();
-    one_way::forget(transaction, &retired).await?;
     one_way::keep(transaction, claimed).await
 }
 

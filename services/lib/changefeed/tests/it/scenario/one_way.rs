@@ -65,13 +65,28 @@ pub(crate) async fn a_respondent_counts_once_in_a_wave(database: Database) {
     let twice = owner.apply(vec![answer(wave, "Cleo"), answer(wave, "Cleo")]).await;
     assert_eq!((outcomes(&twice), twice.applied), (vec![Outcome::Created, Outcome::Invalid], false));
 
-    // An answer that was taken back can be given again, within one batch too.
+    // Read alike, counted alike.
+    let item = owner.refused(answer(wave, &format!("\u{FEFF}{}\u{200B}", ADA.to_uppercase()))).await;
+    assert_eq!(problems(&item), [("respondent", ProblemCode::Taken)]);
+
+    // What is retired stays counted, within one batch and after: else it would be told whose it was.
     let again = owner.apply(vec![retire(Kind::PulseResponse, by_id(id(&first))), answer(wave, ADA)]).await;
-    assert!(again.applied, "{:?}", again.items);
+    assert_eq!((outcomes(&again), again.applied), (vec![Outcome::Retired, Outcome::Invalid], false));
+    owner.one(retire(Kind::PulseResponse, by_id(id(&first)))).await;
     let item = owner.refused(answer(wave, ADA)).await;
     assert_eq!(problems(&item), [("respondent", ProblemCode::Taken)]);
-    owner.one(retire(Kind::PulseResponse, by_id(id(&again.items[1])))).await;
-    owner.one(answer(wave, ADA)).await;
+
+    // A batch that is refused anyway tells nothing, not even by asking.
+    let score = |score| {
+        let mut record = response(wave, ADA, None);
+        if let Some(Entity::PulseResponse(response)) = &mut record.entity {
+            response.score = score;
+        }
+        create(record)
+    };
+    assert_eq!(problems(&owner.refused(score(None)).await), [("score", ProblemCode::Required)]);
+    let refused = owner.apply(vec![answer(wave, ADA), score(None)]).await;
+    assert_eq!((outcomes(&refused), refused.applied), (vec![Outcome::Created, Outcome::Invalid], false));
 }
 
 pub(crate) async fn a_respondent_is_given_once_and_never_compared(database: Database) {
@@ -145,24 +160,66 @@ pub(crate) async fn a_respondent_is_found_nowhere(database: Database) {
     db.close().await.expect("closed");
 }
 
-pub(crate) async fn a_dry_run_keeps_no_salt(database: Database) {
+pub(crate) async fn a_dry_run_keeps_no_salt_and_tells_nothing(database: Database) {
     let owner = TestOwner::new(&database, Owner::Initiative).await;
     let wave = new_wave(&owner).await;
     let mut dry = batch(vec![answer(wave, ADA), answer(wave, ADA), answer(wave, "Ben")]);
     dry.dry_run = true;
     let found = outcomes(&owner.send(dry.clone()).await);
-    assert_eq!(found, [Outcome::Created, Outcome::Invalid, Outcome::Created]);
+    assert_eq!(found, [Outcome::Created, Outcome::Created, Outcome::Created]);
     // Nor does a batch that is refused.
     owner.refused(create(response(Uuid::now_v7(), ADA, None))).await;
     let db = database.connect(Owner::Initiative).await;
     assert_eq!((count(&db, "one_way_token").await, count(&db, "one_way_salt").await), (0, 0));
 
-    // Once there is a salt, a dry run sees what is taken.
+    // Nor does it tell who was counted.
     owner.one(answer(wave, "Ben")).await;
     let found = outcomes(&owner.send(dry).await);
-    assert_eq!(found, [Outcome::Created, Outcome::Invalid, Outcome::Invalid]);
+    assert_eq!(found, [Outcome::Created, Outcome::Created, Outcome::Created]);
     assert_eq!(count(&db, "one_way_token").await, 1);
     db.close().await.expect("closed");
+}
+
+pub(crate) async fn who_sends_an_answer_is_not_named(database: Database) {
+    let owner = TestOwner::new(&database, Owner::Initiative).await;
+    let wave = new_wave(&owner).await;
+    let mut cursor = owner.head().await;
+    let made = owner.one(answer(wave, ADA)).await;
+    let mut leads = response(wave, ADA, None);
+    if let Some(Entity::PulseResponse(response)) = &mut leads.entity {
+        (response.is_leader, response.respondent) = (Some(true), None);
+    }
+    let leads = update(by_id(id(&made)), &["is_leader"], leads);
+    // Neither with an answer, nor with a change of one, nor for what else such a batch changes.
+    let described =
+        |header| Record { entity: Some(Entity::PulseWave(PulseWave { header: Some(header), ..PulseWave::default() })) };
+    let named = described(Header { name: Some("a".to_owned()), ..Header::default() });
+    let rename = update(by_id(wave), &["name"], named);
+    let batches = [vec![answer(wave, "Ben"), rename], vec![leads], vec![retire(Kind::PulseResponse, by_id(id(&made)))]];
+    for commands in batches {
+        assert!(owner.apply(commands).await.applied);
+    }
+    let mut changes = watch(&owner, cursor.clone()).await.expect("a stream");
+    let mut seen = 0;
+    while seen < 3 {
+        for revision in next_changes(&mut changes).await.revisions {
+            assert_eq!(revision.actor, "anonymous");
+            seen += 1;
+        }
+    }
+    let told = owner.provenance().await;
+    for ((kind, _), fields) in &told {
+        for origin in fields.values().filter(|_| *kind == Kind::PulseResponse) {
+            assert_eq!(origin.actor, "anonymous");
+        }
+    }
+    assert!(told.keys().any(|(kind, _)| *kind == Kind::PulseResponse));
+
+    // Every other batch has its actor.
+    cursor = owner.head().await;
+    new_wave(&owner).await;
+    let mut changes = watch(&owner, cursor).await.expect("a stream");
+    assert_eq!(next_changes(&mut changes).await.revisions[0].actor, "tester");
 }
 
 pub(crate) async fn one_of_many_answers_of_a_respondent_counts(database: Database) {
