@@ -139,7 +139,10 @@ async fn engine(log: &Log) -> (Arc<Engine>, Followers) {
     let loaded = live.wait_for(Duration::from_secs(30), |published| published.is_complete()).await;
     assert!(loaded.is_some(), "the graph was not loaded");
     let schema = SpilSchema::get().unwrap_or_else(|error| panic!("{error}"));
-    (Arc::new(Engine::new(schema, live, clients, Limits::default())), followers)
+    (
+        Arc::new(Engine::new(schema, live, clients, Limits { subscriptions_each: SUBSCRIBERS, ..Limits::default() })),
+        followers,
+    )
 }
 
 fn capability(number: u64, version: u64) -> Record {

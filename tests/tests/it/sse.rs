@@ -140,6 +140,29 @@ async fn refusals(spil: &Spil, client: &Client) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_caller_reserves_few_streams_at_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let spil = Spil::builder(folder.path()).start().await;
+    let client = spil.client();
+    let other = client.with_token(spil.token("other", &Permission::ALL));
+    let reserve = async |who: &Client| {
+        let request = client.request(Method::PUT, STREAM).bearer_auth(who.token());
+        request.send().await.expect("an answer")
+    };
+    let mut last = String::new();
+    for _ in 0..20 {
+        let reserved = reserve(&client).await;
+        assert_eq!(reserved.status(), 201);
+        last = reserved.text().await.expect("a name");
+    }
+    assert_eq!(reserve(&client).await.status(), 429);
+    assert_eq!(reserve(&other).await.status(), 201, "others are not concerned");
+    let open = client.request(Method::GET, STREAM).query(&[("token", &last)]).send().await.expect("an answer");
+    assert_eq!(open.status(), 200);
+    assert_eq!(reserve(&client).await.status(), 201, "a stream that is open is not reserved any more");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_stream_serves_all_operations_of_a_client() {
     let folder = tempfile::tempdir().expect("a folder");
     let spil = Spil::builder(folder.path()).start().await;

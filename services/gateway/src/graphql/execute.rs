@@ -35,6 +35,7 @@ pub(super) struct Writer<'a> {
     published: &'a Published,
     bound: &'a [Bound],
     budget: Budget,
+    most_bytes: usize,
     pub(super) out: Vec<u8>,
     /// A record that is shown though it is retired, and since when it is.
     pub(super) retired: Option<(Place, i64)>,
@@ -82,6 +83,7 @@ impl<'a> Writer<'a> {
             published,
             bound,
             budget: Budget::new(cost),
+            most_bytes: MAX_ANSWER_BYTES,
             out: Vec::with_capacity(4096),
             retired: None,
             indexed: None,
@@ -91,6 +93,12 @@ impl<'a> Writer<'a> {
     /// The same with an index to search.
     pub(super) fn searching(mut self, indexed: Option<Arc<Indexed>>) -> Self {
         self.indexed = indexed;
+        self
+    }
+
+    /// The same with fewer bytes that it may write, about.
+    pub(super) fn at_most(mut self, bytes: usize) -> Self {
+        self.most_bytes = bytes.min(MAX_ANSWER_BYTES);
         self
     }
 
@@ -206,7 +214,7 @@ impl<'a> Writer<'a> {
         self.budget.spend(items.len() as u64)?;
         let mut separator = b'{';
         for item in items {
-            if self.out.len() > MAX_ANSWER_BYTES {
+            if self.out.len() > self.most_bytes {
                 return Err(Halt::TooCostly);
             }
             self.out.push(separator);

@@ -25,6 +25,14 @@ pub struct Limits {
     pub subscriptions: usize,
     /// The most subscriptions at once of one caller.
     pub subscriptions_each: usize,
+    /// The most bytes of documents and variables of all subscriptions at once.
+    pub subscription_bytes: usize,
+    /// The most bytes of documents and variables of all subscriptions at once of one caller.
+    pub subscription_bytes_each: usize,
+    /// The most bytes of one answer to a live query.
+    pub live_answer_bytes: usize,
+    /// The most bytes of answers to live queries that are kept for those who have not taken them; at least those of one answer.
+    pub live_bytes: usize,
 }
 
 impl Default for Limits {
@@ -37,7 +45,11 @@ impl Default for Limits {
             cost: 2_000_000,
             mutations: 100,
             subscriptions: 10_000,
-            subscriptions_each: 2_000,
+            subscriptions_each: 500,
+            subscription_bytes: 128 << 20,
+            subscription_bytes_each: 8 << 20,
+            live_answer_bytes: 4 << 20,
+            live_bytes: 64 << 20,
         }
     }
 }

@@ -23,9 +23,9 @@ use spil_auth::Caller;
 use tokio::{sync::Semaphore, time::Instant};
 
 use self::{
-    answer::{AnswerStream, Answers, Question},
+    answer::{AnswerStream, Answers, Question, Turns},
     changes::{ChangeStream, Feed},
-    shared::{Registry, Seat, Seats, Written},
+    shared::{Bodies, Registry, Seat, Seats, WRITTEN_BYTES, Written},
 };
 use super::{
     Engine, Planned, Request, Response, ResponseStatus, Started, authorize,
@@ -45,7 +45,13 @@ pub(super) struct Subscriptions {
     feeds: Registry<Key, Feed>,
     feed_numbers: AtomicU64,
     answers: Registry<Key, Answers>,
+    answer_numbers: AtomicU64,
+    bodies: Arc<Bodies>,
+    /// Who computes an answer again. Queries that are asked once have turns of their own and do not wait for these.
+    answer_turns: Turns,
     written: Written,
+    /// How many costly changes are written at once.
+    costly: Arc<Semaphore>,
     /// How many subscribers read from the owners' logs at once.
     turns: Arc<Semaphore>,
 }
@@ -57,9 +63,19 @@ impl Subscriptions {
             feeds: Registry::default(),
             feed_numbers: AtomicU64::new(0),
             answers: Registry::default(),
-            written: Written::default(),
+            answer_numbers: AtomicU64::new(0),
+            bodies: Arc::new(Bodies::new(limits.live_bytes)),
+            answer_turns: Turns::default(),
+            written: Written::new(WRITTEN_BYTES),
+            costly: Arc::new(Semaphore::new(1)),
             turns: Arc::new(Semaphore::new(fill::PIECES)),
         }
+    }
+
+    /// The memory of the answers to live queries that are kept, about.
+    #[cfg(test)]
+    pub(super) fn kept_bytes(&self) -> usize {
+        self.bodies.bytes()
     }
 }
 
@@ -83,7 +99,8 @@ impl Engine {
         let bound = bind::bind(&plan, &variables)?;
         let wanted = request.extensions.as_ref().and_then(|extensions| extensions.consistency.as_deref());
         let published = self.fresh(wanted).await?;
-        let seat = self.subscriptions.seats.take(caller.subject())?;
+        let given: usize = variables.iter().map(|(name, value)| name.as_str().len() + value.to_string().len()).sum();
+        let seat = self.subscriptions.seats.take(caller.subject(), prepared.text().len() + given)?;
         let mut asked = Asked::new(caller, prepared.text());
         asked.part(request.operation_name.as_deref().unwrap_or_default().as_bytes());
         let source = match &item.what {
@@ -98,12 +115,16 @@ impl Engine {
                     asked.part(name.as_str().as_bytes());
                     asked.part(value.to_string().as_bytes());
                 }
-                let feed = self.subscriptions.feeds.get_or_make(asked.key(), || Feed {
-                    number: self.subscriptions.feed_numbers.fetch_add(1, Ordering::Relaxed),
-                    plan: Arc::clone(&plan),
-                    bound,
-                    cost: self.limits.cost,
-                });
+                let feed = self.subscriptions.feeds.get_or_make(
+                    asked.key(),
+                    |_| true,
+                    || Feed {
+                        number: self.subscriptions.feed_numbers.fetch_add(1, Ordering::Relaxed),
+                        plan: Arc::clone(&plan),
+                        bound,
+                        cost: self.limits.cost,
+                    },
+                );
                 let now = || {
                     let [Some(first), Some(second), Some(third)] = published.stand() else { return None };
                     Some(Reader { at: [first, second, third], parts: [None; 3] })
@@ -122,10 +143,19 @@ impl Engine {
                     asked.part(name.as_str().as_bytes());
                     asked.part(value.to_string().as_bytes());
                 }
-                let answers = self.subscriptions.answers.get_or_make(asked.key(), || {
-                    let search = plan.searches().then(|| Arc::clone(self.search()));
-                    let question = Question { plan: Arc::clone(&plan), bound, cost: self.limits.cost, search };
-                    Answers::keep(question, Arc::clone(&self.live), Arc::clone(&self.heavy))
+                let all = &self.subscriptions;
+                let is_good = |answers: &Answers| !answers.has_failed();
+                let answers = all.answers.get_or_make(asked.key(), is_good, || {
+                    let question = Question {
+                        plan: Arc::clone(&plan),
+                        bound,
+                        cost: self.limits.cost,
+                        bytes: self.limits.live_answer_bytes,
+                        search: plan.searches().then(|| Arc::clone(self.search())),
+                    };
+                    let number = all.answer_numbers.fetch_add(1, Ordering::Relaxed);
+                    let live = Arc::clone(&self.live);
+                    Answers::keep(question, live, all.answer_turns.clone(), (number, Arc::clone(&all.bodies)))
                 });
                 let ends_with_null = matches!(subscribed, Subscribed::Record { .. });
                 Source::Answers(AnswerStream::new(answers, published.changes.number, ends_with_null))

@@ -105,7 +105,7 @@ fn distinct(
     if !accept::takes_events(http.headers()) {
         return plain(StatusCode::NOT_ACCEPTABLE, "answers are text/event-stream");
     }
-    let Some(place) = state.streams.enter() else { return ws::full() };
+    let Some(place) = state.streams.enter(Some(caller.subject())) else { return ws::full() };
     let events = operations::start(Arc::clone(&state.engine), caller.clone(), token, request, allowed);
     feed::respond(events.map(|event| event::distinct(&event)), &caller, place)
 }

@@ -44,7 +44,9 @@ pub(super) async fn open(
     } else {
         None
     };
-    let Some(Place { permit, stopping }) = state.streams.enter() else { return Ok(full()) };
+    let subject = known.as_ref().map(|(caller, _)| caller.subject());
+    let Some(Place { permit, stopping }) = state.streams.enter(subject) else { return Ok(full()) };
+    let identity = permit.identity();
     let (response, session, incoming) = actix_ws::handle_with_protocols(&http, payload, &[SUBPROTOCOL])?;
     let (outgoing, response) = Outgoing::new(session, response, permit);
     if !response.headers().contains_key(header::SEC_WEBSOCKET_PROTOCOL) {
@@ -54,7 +56,7 @@ pub(super) async fn open(
     }
     let bytes = state.limits.body_bytes;
     let incoming = incoming.max_frame_size(bytes).aggregate_continuations().max_continuation_size(bytes);
-    let connection = Connection::new(state.into_inner(), known, incoming, outgoing, stopping);
+    let connection = Connection::new(state.into_inner(), known, incoming, outgoing, (identity, stopping));
     actix_web::rt::spawn(connection.run());
     Ok(response)
 }

@@ -193,7 +193,7 @@ impl ChangeStream {
     ) -> Result<Option<Bytes>, GraphqlError> {
         let key = entry.filter(|_| Arc::strong_count(&self.feed) > 1).map(|entry| (self.feed.number, entry, number));
         let written = &self.engine.subscriptions.written;
-        if let Some(found) = key.and_then(|key| written.get(key)) {
+        if let Some(found) = key.and_then(|key| written.get(&key)) {
             return Ok(found);
         }
         let published = self.engine.live.load();
@@ -228,7 +228,7 @@ impl ChangeStream {
                 result => return result.map_err(GraphqlError::from),
             }
         }
-        let turns = Arc::clone(&self.engine.heavy);
+        let turns = Arc::clone(&self.engine.subscriptions.costly);
         Ok(heavy(turns, move || say(&feed, cost)).await??)
     }
 

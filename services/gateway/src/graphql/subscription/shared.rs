@@ -15,9 +15,9 @@ use crate::graphql::{
 };
 
 /// How many bytes of changes that were written out are kept for other subscribers.
-const WRITTEN_BYTES: usize = 32 << 20;
+pub(super) const WRITTEN_BYTES: usize = 32 << 20;
 /// The memory of an entry beside its bytes, about.
-const WRITTEN_OVERHEAD: usize = 128;
+const OVERHEAD: usize = 128;
 
 /// A step is done or not, so a panic elsewhere leaves nothing to fear.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -36,10 +36,10 @@ impl<K, T> Default for Registry<K, T> {
 }
 
 impl<K: Eq + Hash, T> Registry<K, T> {
-    /// The thing with a key; made if nobody holds one.
-    pub(super) fn get_or_make(&self, key: K, make: impl FnOnce() -> T) -> Arc<T> {
+    /// The thing with a key; made if nobody holds one that is still good.
+    pub(super) fn get_or_make(&self, key: K, is_good: impl FnOnce(&T) -> bool, make: impl FnOnce() -> T) -> Arc<T> {
         let mut things = lock(&self.things);
-        if let Some(found) = things.get(&key).and_then(Weak::upgrade) {
+        if let Some(found) = things.get(&key).and_then(Weak::upgrade).filter(|found| is_good(found)) {
             return found;
         }
         // Now and then, so that the keys of what is gone are at most as many as those of what is there.
@@ -52,37 +52,54 @@ impl<K: Eq + Hash, T> Registry<K, T> {
     }
 }
 
+/// What the subscriptions of somebody take.
+#[derive(Clone, Copy, Default)]
+struct Taken {
+    subscriptions: usize,
+    /// The bytes of their documents and variables.
+    bytes: usize,
+}
+
 /// Who has how many subscriptions.
 pub(super) struct Seats {
-    taken: Mutex<HashMap<String, usize>>,
-    all: usize,
-    each: usize,
+    taken: Mutex<HashMap<String, Taken>>,
+    all: Taken,
+    each: Taken,
 }
 
 impl Seats {
     pub(super) fn new(limits: &Limits) -> Arc<Self> {
-        let (all, each) = (limits.subscriptions, limits.subscriptions_each);
+        let all = Taken { subscriptions: limits.subscriptions, bytes: limits.subscription_bytes };
+        let each = Taken { subscriptions: limits.subscriptions_each, bytes: limits.subscription_bytes_each };
         Arc::new(Self { taken: Mutex::default(), all, each })
     }
 
-    /// One more for a caller.
+    /// One more for a caller, whose document and variables have so many bytes.
     ///
     /// # Errors
-    /// If there are too many, in all or of this caller.
-    pub(super) fn take(self: &Arc<Self>, caller: &str) -> Result<Seat, GraphqlError> {
+    /// If there are too many, or they take too much, in all or of this caller.
+    pub(super) fn take(self: &Arc<Self>, caller: &str, bytes: usize) -> Result<Seat, GraphqlError> {
+        let refused = |message: String| Err(GraphqlError::new(Code::Overloaded, message));
         let mut taken = lock(&self.taken);
-        if taken.values().sum::<usize>() >= self.all {
-            return Err(GraphqlError::new(Code::Overloaded, "there are too many subscriptions; try again later"));
+        let subscriptions: usize = taken.values().map(|taken| taken.subscriptions).sum();
+        let all_bytes: usize = taken.values().map(|taken| taken.bytes).sum();
+        if subscriptions >= self.all.subscriptions || all_bytes + bytes > self.all.bytes {
+            return refused("there are too many subscriptions; try again later".to_owned());
         }
-        let mine = taken.entry(caller.to_owned()).or_default();
-        if *mine >= self.each {
-            return Err(GraphqlError::new(
-                Code::Overloaded,
-                format!("this caller has {} subscriptions; end some first", self.each),
+        let mine = taken.get(caller).copied().unwrap_or_default();
+        if mine.subscriptions >= self.each.subscriptions {
+            return refused(format!("this caller has {} subscriptions; end some first", self.each.subscriptions));
+        }
+        if mine.bytes + bytes > self.each.bytes {
+            return refused(format!(
+                "the documents and variables of this caller's subscriptions would have more than {} bytes; end some first",
+                self.each.bytes
             ));
         }
-        *mine += 1;
-        Ok(Seat { seats: Arc::clone(self), caller: caller.to_owned() })
+        let mine = taken.entry(caller.to_owned()).or_default();
+        mine.subscriptions += 1;
+        mine.bytes += bytes;
+        Ok(Seat { seats: Arc::clone(self), caller: caller.to_owned(), bytes })
     }
 }
 
@@ -90,14 +107,16 @@ impl Seats {
 pub(super) struct Seat {
     seats: Arc<Seats>,
     caller: String,
+    bytes: usize,
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
         let mut taken = lock(&self.seats.taken);
         if let Some(mine) = taken.get_mut(&self.caller) {
-            *mine -= 1;
-            if *mine == 0 {
+            mine.subscriptions -= 1;
+            mine.bytes -= self.bytes;
+            if mine.subscriptions == 0 {
                 taken.remove(&self.caller);
             }
         }
@@ -108,36 +127,75 @@ impl Drop for Seat {
 pub(super) type WrittenKey = (u64, u64, usize);
 
 /// Changes that were written out, or found not to be wanted, lately.
-pub(super) struct Written {
-    kept: Mutex<Kept>,
+pub(super) type Written = Store<WrittenKey, Option<Bytes>>;
+
+/// The newest answers of live queries, by the numbers of these.
+pub(super) type Bodies = Store<u64, Bytes>;
+
+/// What has bytes.
+pub(super) trait Weigh {
+    /// How many.
+    fn bytes(&self) -> usize;
 }
 
-struct Kept {
-    entries: LruCache<WrittenKey, Option<Bytes>>,
+impl Weigh for Bytes {
+    fn bytes(&self) -> usize {
+        self.len()
+    }
+}
+
+impl Weigh for Option<Bytes> {
+    fn bytes(&self) -> usize {
+        self.as_ref().map_or(0, Bytes::len)
+    }
+}
+
+/// Things of so many bytes in all. Those go first that nobody has asked for the longest.
+pub(super) struct Store<K, V> {
+    kept: Mutex<Kept<K, V>>,
+    most: usize,
+}
+
+struct Kept<K, V> {
+    entries: LruCache<K, V>,
     bytes: usize,
 }
 
-impl Default for Written {
-    fn default() -> Self {
-        Self { kept: Mutex::new(Kept { entries: LruCache::unbounded(), bytes: 0 }) }
-    }
-}
-
-impl Written {
-    pub(super) fn get(&self, key: WrittenKey) -> Option<Option<Bytes>> {
-        lock(&self.kept).entries.get(&key).cloned()
+impl<K: Hash + Eq, V: Clone + Weigh> Store<K, V> {
+    pub(super) fn new(most: usize) -> Self {
+        Self { kept: Mutex::new(Kept { entries: LruCache::unbounded(), bytes: 0 }), most }
     }
 
-    pub(super) fn put(&self, key: WrittenKey, body: Option<Bytes>) {
-        let weight = |body: &Option<Bytes>| body.as_ref().map_or(0, Bytes::len) + WRITTEN_OVERHEAD;
+    pub(super) fn get(&self, key: &K) -> Option<V> {
+        lock(&self.kept).entries.get(key).cloned()
+    }
+
+    pub(super) fn contains(&self, key: &K) -> bool {
+        lock(&self.kept).entries.contains(key)
+    }
+
+    pub(super) fn put(&self, key: K, thing: V) {
         let mut kept = lock(&self.kept);
-        kept.bytes += weight(&body);
-        if let Some((_, old)) = kept.entries.push(key, body) {
-            kept.bytes -= weight(&old);
+        kept.bytes += thing.bytes() + OVERHEAD;
+        if let Some((_, old)) = kept.entries.push(key, thing) {
+            kept.bytes -= old.bytes() + OVERHEAD;
         }
-        while kept.bytes > WRITTEN_BYTES {
+        while kept.bytes > self.most {
             let Some((_, old)) = kept.entries.pop_lru() else { break };
-            kept.bytes -= weight(&old);
+            kept.bytes -= old.bytes() + OVERHEAD;
         }
+    }
+
+    pub(super) fn remove(&self, key: &K) {
+        let mut kept = lock(&self.kept);
+        if let Some(old) = kept.entries.pop(key) {
+            kept.bytes -= old.bytes() + OVERHEAD;
+        }
+    }
+
+    /// How many bytes are kept, with what they take beside.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        lock(&self.kept).bytes
     }
 }

@@ -313,3 +313,75 @@ async fn subscriptions_end_with_the_token_and_are_bounded() {
     let Started::Stream(_fourth) = start_as(&engine, &other, query, json!({})).await else { panic!("refused") };
     let Started::Once(_) = start_as(&engine, &other, query, json!({})).await else { panic!("more than there may be") };
 }
+
+#[tokio::test]
+async fn subscriptions_are_bounded_by_what_was_sent_for_them() {
+    let query = "subscription ($ids: [ID!]) { changes(ids: $ids) { id } }";
+    let limits = |each, all| Limits { subscription_bytes_each: each, subscription_bytes: all, ..Limits::default() };
+    let ids = |count| json!({"ids": vec!["x"; count]});
+    let engine = Arc::new(super::engine(&sample(), limits(1000, 1500)));
+    assert_eq!(refusal(&engine, query, ids(300)).await, "OVERLOADED", "one of too many bytes");
+    let first = subscribe(&engine, query, ids(200)).await;
+    assert_eq!(refusal(&engine, query, ids(200)).await, "OVERLOADED", "more bytes than one caller may have");
+    let other = Caller::new("other", [Permission::Read]);
+    let Started::Once(_) = start_as(&engine, &other, query, ids(200)).await else { panic!("more than there may be") };
+    drop(first);
+    let Started::Stream(_second) = start_as(&engine, &other, query, ids(200)).await else { panic!("refused") };
+}
+
+#[tokio::test]
+async fn answers_to_live_queries_are_kept_as_long_as_there_is_room() {
+    const ROOM: usize = 1500;
+    let limits = Limits { live_answer_bytes: ROOM - 200, live_bytes: ROOM, ..Limits::default() };
+    let engine = Arc::new(super::engine(&sample(), limits));
+    let query = |number: usize| format!("subscription {{ live {{ a{number}: capabilities {{ nodes {{ name }} }} }} }}");
+    let first_name =
+        |number: usize, answer: &Json| answer["data"]["live"][format!("a{number}")]["nodes"][0]["name"].clone();
+    let mut streams = Vec::new();
+    for number in 0..20 {
+        let mut stream = subscribe(&engine, &query(number), json!({})).await;
+        assert_eq!(first_name(number, &next(&mut stream).await), "Customer service");
+        streams.push(stream);
+        assert!((1..=ROOM).contains(&engine.subscriptions.kept_bytes()), "{}", engine.subscriptions.kept_bytes());
+    }
+    // Who comes later gets an answer that is not kept any more, and nobody else gets it twice.
+    let mut late = subscribe(&engine, &query(0), json!({})).await;
+    assert_eq!(first_name(0, &next(&mut late).await), "Customer service");
+    assert_quiet(&mut late);
+    streams.iter_mut().for_each(assert_quiet);
+    // Nobody reads while all answers change: there is no room for them, and each gets its own all the same.
+    write(&engine, Owner::Capability, vec![capability(1, "Service", 2)]);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(engine.subscriptions.kept_bytes() <= ROOM);
+    for (number, stream) in streams.iter_mut().enumerate() {
+        assert_eq!(first_name(number, &next(stream).await), "Service");
+    }
+    streams.iter_mut().for_each(assert_quiet);
+    drop((streams, late));
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(engine.subscriptions.kept_bytes(), 0, "what nobody asks for is not kept");
+}
+
+#[tokio::test]
+async fn a_live_query_that_failed_can_be_asked_anew() {
+    let limits = Limits { live_answer_bytes: 1000, ..Limits::default() };
+    let engine = Arc::new(super::engine(&sample(), limits));
+    let query = "subscription { live { capabilities(first: 1) { nodes { name } } } }";
+    write(&engine, Owner::Capability, vec![capability(1, &"long".repeat(300), 2)]);
+    let _unread = subscribe(&engine, query, json!({})).await;
+    let mut failed = subscribe(&engine, query, json!({})).await;
+    assert_eq!(next(&mut failed).await["errors"][0]["extensions"]["code"], "QUERY_TOO_COSTLY", "of too many bytes");
+    write(&engine, Owner::Capability, vec![capability(1, "short", 3)]);
+    let mut anew = subscribe(&engine, query, json!({})).await;
+    assert_eq!(next(&mut anew).await["data"]["live"]["capabilities"]["nodes"], json!([{"name": "short"}]));
+}
+
+#[tokio::test]
+async fn costly_live_queries_do_not_wait_for_queries_that_are_asked_once() {
+    let engine = subject();
+    let busy = engine.heavy.acquire_many(engine.heavy.available_permits() as u32).await.expect("all turns");
+    let mut live =
+        subscribe(&engine, "subscription { live { search(text: \"paperless\") { totalCount } } }", json!({})).await;
+    assert_eq!(next(&mut live).await["data"]["live"]["search"]["totalCount"], 1);
+    drop(busy);
+}

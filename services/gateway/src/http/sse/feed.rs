@@ -10,13 +10,10 @@ use std::{
 use actix_web::{HttpResponse, http::header, web::Bytes};
 use futures::{Stream, StreamExt, stream};
 use spil_auth::Caller;
-use tokio::{
-    sync::OwnedSemaphorePermit,
-    time::{Instant, Interval, MissedTickBehavior, interval_at},
-};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 use super::event::KEEP_ALIVE;
-use crate::http::streams::{Place, Stopping};
+use crate::http::streams::{Permit, Place, Stopping};
 
 /// How often something is sent where nothing happens.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(12);
@@ -30,7 +27,7 @@ struct Feed {
     keep_alive: Interval,
     stopping: Stopping,
     ends_at: Option<Instant>,
-    _place: OwnedSemaphorePermit,
+    _place: Permit,
 }
 
 /// A response with these events. It ends with them, with the token of the caller, and when the service stops: then without a

@@ -41,6 +41,8 @@ const STREAM_HEADER: &str = "x-graphql-event-stream-token";
 const RESERVATION_LIMIT: Duration = Duration::from_secs(30);
 /// How many streams may be reserved and not yet open.
 const MAX_RESERVATIONS: usize = 1000;
+/// How many of these one caller may have.
+const MAX_RESERVATIONS_EACH: usize = 20;
 /// How many operations may run over one stream at once.
 const MAX_OPERATIONS: usize = 100;
 /// The longest name of an operation, in bytes.
@@ -78,6 +80,10 @@ struct Refusal(StatusCode, &'static str);
 
 impl Refusal {
     const NO_STREAM: Self = Self(StatusCode::NOT_FOUND, "there is no such stream");
+    const TOO_MANY: Self = Self(
+        StatusCode::TOO_MANY_REQUESTS,
+        "this caller has reserved too many streams and not opened them; open some first",
+    );
 }
 
 impl From<Refusal> for HttpResponse {
@@ -148,6 +154,7 @@ impl Reservation {
 pub(super) fn reserve(state: &State, caller: Caller) -> HttpResponse {
     let name = URL_SAFE_NO_PAD.encode(rand::random::<[u8; 24]>());
     let (inbox, orders) = mpsc::channel(INBOX);
+    let subject = caller.subject().to_owned();
     let reservation = Reservation {
         caller,
         made_at: Instant::now(),
@@ -157,8 +164,12 @@ pub(super) fn reserve(state: &State, caller: Caller) -> HttpResponse {
     };
     let mut all = lock(&state.reservations.0);
     all.retain(|_, reservation| !reservation.is_over());
-    if all.values().filter(|reservation| reservation.is_waiting()).count() >= MAX_RESERVATIONS {
+    let waiting = || all.values().filter(|reservation| reservation.is_waiting());
+    if waiting().count() >= MAX_RESERVATIONS {
         return ws::full();
+    }
+    if waiting().filter(|reservation| reservation.caller.subject() == subject).count() >= MAX_RESERVATIONS_EACH {
+        return Refusal::TOO_MANY.into();
     }
     all.insert(name.clone(), Arc::new(reservation));
     HttpResponse::Created()
@@ -182,7 +193,7 @@ pub(super) fn open(http: &HttpRequest, state: &web::Data<State>, name: &str) -> 
         Ok(reservation) => reservation,
         Err(refusal) => return refusal.into(),
     };
-    let Some(place) = state.streams.enter() else { return ws::full() };
+    let Some(place) = state.streams.enter(Some(reservation.caller.subject())) else { return ws::full() };
     let Some(orders) = lock(&reservation.orders).take() else {
         return plain(StatusCode::CONFLICT, "the stream is open already");
     };

@@ -27,7 +27,7 @@ use crate::{
     http::{
         State,
         operations::{self, Event, Operations},
-        streams::Stopping,
+        streams::{Identity, Stopping},
     },
 };
 
@@ -54,6 +54,7 @@ pub(super) struct Connection {
     incoming: AggregatedMessageStream,
     outgoing: Outgoing,
     operations: Operations,
+    identity: Identity,
     stopping: Stopping,
     opened_at: Instant,
     heard_at: Instant,
@@ -91,7 +92,7 @@ impl Connection {
         known: Option<(Caller, String)>,
         incoming: AggregatedMessageStream,
         outgoing: Outgoing,
-        stopping: Stopping,
+        (identity, stopping): (Identity, Stopping),
     ) -> Self {
         let now = Instant::now();
         Self {
@@ -101,6 +102,7 @@ impl Connection {
             incoming,
             outgoing,
             operations: Operations::new(),
+            identity,
             stopping,
             opened_at: now,
             heard_at: now,
@@ -206,6 +208,9 @@ impl Connection {
                     return Err(Close::TooManyInits.into());
                 }
                 let (caller, token) = self.identify(&payload).map_err(|error| Close::Forbidden(error.to_string()))?;
+                if !self.identity.is_of(caller.subject()) {
+                    return Err(Close::Crowded.into());
+                }
                 self.expires_at = expiry(&caller);
                 self.caller = Some((caller, token));
                 self.outgoing.text(message::ack()).await?;

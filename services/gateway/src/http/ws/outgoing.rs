@@ -14,10 +14,9 @@ use actix_web::{
     web::Bytes,
 };
 use actix_ws::{CloseReason, Closed, Session};
-use tokio::{
-    sync::{Notify, OwnedSemaphorePermit},
-    time::Instant,
-};
+use tokio::{sync::Notify, time::Instant};
+
+use crate::http::streams::Permit;
 
 /// How many bytes may wait before nothing more is made for the client. One message more than that may be there.
 const MAX_WAITING_BYTES: usize = 64 << 10;
@@ -44,7 +43,7 @@ pub(super) struct Outgoing {
 
 impl Outgoing {
     /// Watches what the connection takes of a response, which holds the place of the connection from now on.
-    pub(super) fn new(session: Session, response: HttpResponse, place: OwnedSemaphorePermit) -> (Self, HttpResponse) {
+    pub(super) fn new(session: Session, response: HttpResponse, place: Permit) -> (Self, HttpResponse) {
         let waiting = Rc::new(Waiting {
             bytes: Cell::new(0),
             messages: Cell::new(0),
@@ -130,7 +129,7 @@ struct Watched {
     body: BoxBody,
     waiting: Rc<Waiting>,
     /// The socket is open for as long as there is a body.
-    _place: OwnedSemaphorePermit,
+    _place: Permit,
 }
 
 impl MessageBody for Watched {
