@@ -4,8 +4,8 @@ mod answer;
 mod changes;
 mod event;
 mod fill;
+mod held;
 pub(super) mod place;
-mod shared;
 mod touched;
 
 use std::{
@@ -25,7 +25,7 @@ use tokio::{sync::Semaphore, time::Instant};
 use self::{
     answer::{AnswerStream, Answers, Question, Turns},
     changes::{ChangeStream, Feed},
-    shared::{Bodies, Registry, Seat, Seats, WRITTEN_BYTES, Written},
+    held::{Bodies, Registry, Seat, Seats, WRITTEN_BYTES, Written},
 };
 use super::{
     Engine, Planned, Request, Response, ResponseStatus, Started, authorize,

@@ -16,7 +16,7 @@ use tokio::{
 };
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::{shared::Bodies, touched::Touched};
+use super::{held::Bodies, touched::Touched};
 use crate::{
     graphql::{
         LIGHT_COST,
