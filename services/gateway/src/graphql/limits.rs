@@ -45,7 +45,7 @@ impl Default for Limits {
             cost: 2_000_000,
             mutations: 100,
             subscriptions: 10_000,
-            subscriptions_each: 500,
+            subscriptions_each: 2_000,
             subscription_bytes: 128 << 20,
             subscription_bytes_each: 8 << 20,
             live_answer_bytes: 4 << 20,

@@ -8,9 +8,9 @@ use std::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 /// How many sockets may be open of which nobody has said whose they are.
-const MAX_UNKNOWN: usize = 1000;
+const MAX_UNKNOWN: usize = 2000;
 /// How many connections one caller may have open.
-const MAX_OF_CALLER: usize = 500;
+const MAX_OF_CALLER: usize = 2000;
 
 /// The connections that last, of one gateway.
 pub(super) struct Streams {
