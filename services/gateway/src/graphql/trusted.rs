@@ -3,10 +3,12 @@
 mod manifest;
 mod watch;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use arc_swap::ArcSwap;
-use xxhash_rust::xxh3::xxh3_128;
 
 pub use manifest::ManifestError;
 
@@ -44,12 +46,12 @@ impl TrustedDocuments {
 
     /// Whether a text is that of a document of the list, to the letter.
     pub(super) fn contains(&self, text: &str) -> bool {
-        self.list.load().by_text.get(&xxh3_128(text.as_bytes())).is_some_and(|known| **known == *text)
+        self.list.load().texts.contains(text)
     }
 
     /// How many documents there are.
     pub fn len(&self) -> usize {
-        self.list.load().by_text.len()
+        self.list.load().texts.len()
     }
 
     /// Whether there is no document.
@@ -63,14 +65,14 @@ impl TrustedDocuments {
 struct TrustedList {
     /// By the identifier of the manifest, and by the SHA-256 of the text.
     by_id: HashMap<Box<str>, Arc<str>>,
-    /// By a hash of the text; not a secret one, so the text is compared too.
-    by_text: HashMap<u128, Arc<str>>,
+    /// Every text once, whole: two texts can be made to have the same hash where that is not a cryptographic one.
+    texts: HashSet<Arc<str>>,
 }
 
 impl TrustedList {
     fn insert(&mut self, id: &str, text: &str) {
-        let hash = xxh3_128(text.as_bytes());
-        let text = Arc::clone(self.by_text.entry(hash).or_insert_with(|| text.into()));
+        let text = self.texts.get(text).cloned().unwrap_or_else(|| text.into());
+        self.texts.insert(Arc::clone(&text));
         self.by_id.entry(TextHash::of(&text).to_hex().into()).or_insert_with(|| Arc::clone(&text));
         self.by_id.insert(id.into(), text);
     }

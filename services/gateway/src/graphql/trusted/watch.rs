@@ -55,7 +55,7 @@ impl TrustedDocuments {
         let stamp = stamp(path).ok();
         let bytes = read(path)?;
         let list = list(&bytes, schema, limits)?;
-        tracing::info!(path = %path.display(), documents = list.by_text.len(), "trusted documents were read");
+        tracing::info!(path = %path.display(), documents = list.texts.len(), "trusted documents were read");
         let first = Seen { stamp, content: Some(xxh3_128(&bytes)) };
         let watched = Watched { path: path.to_owned(), schema, limits: limits.clone(), first };
         Ok(Arc::new(Self { list: ArcSwap::from_pointee(list), watched }))
@@ -111,7 +111,7 @@ impl TrustedDocuments {
         }
         match list(&bytes, self.watched.schema, &self.watched.limits) {
             Ok(list) => {
-                tracing::info!(path = %path.display(), documents = list.by_text.len(), "trusted documents were read again");
+                tracing::info!(path = %path.display(), documents = list.texts.len(), "trusted documents were read again");
                 self.list.store(Arc::new(list));
             }
             Err(error) => failed(&error),
