@@ -1,6 +1,10 @@
 //! Who calls, and what they may do.
 
-use std::{fmt, str::FromStr, time::SystemTime};
+use std::{fmt, str::FromStr, sync::Arc, time::SystemTime};
+
+use serde_json::{Map, Value};
+
+use crate::ISSUER;
 
 /// Something a caller may be allowed to do. Each stands for itself: `write` does not include `read`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,18 +15,25 @@ pub enum Permission {
     Write,
     /// See how the service itself is doing.
     Admin,
+    /// See who somebody is, for a purpose.
+    Personal,
+    /// Read who changed what and who read what about whom.
+    Audit,
 }
 
 impl Permission {
     /// Every permission.
-    pub const ALL: [Permission; 3] = [Permission::Read, Permission::Write, Permission::Admin];
+    pub const ALL: [Permission; 5] =
+        [Permission::Read, Permission::Write, Permission::Admin, Permission::Personal, Permission::Audit];
 
-    /// Its name in tokens: `read`, `write`, `admin`.
+    /// Its name in tokens: `read`, `write`, `admin`, `personal`, `audit`.
     pub fn name(self) -> &'static str {
         match self {
             Permission::Read => "read",
             Permission::Write => "write",
             Permission::Admin => "admin",
+            Permission::Personal => "personal",
+            Permission::Audit => "audit",
         }
     }
 
@@ -31,6 +42,8 @@ impl Permission {
             Permission::Read => 1,
             Permission::Write => 2,
             Permission::Admin => 4,
+            Permission::Personal => 8,
+            Permission::Audit => 16,
         }
     }
 }
@@ -54,7 +67,7 @@ impl FromStr for Permission {
 
 /// A name that is no permission.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{name}` is no permission; there are `read`, `write` and `admin`")]
+#[error("`{name}` is no permission; there are `read`, `write`, `admin`, `personal` and `audit`")]
 pub struct UnknownPermission {
     name: String,
 }
@@ -76,18 +89,49 @@ impl FromIterator<Permission> for Permissions {
     }
 }
 
-/// Who calls, as a verified token says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Who calls, as a verified token says. Cheap to clone. `Debug` shows no claim, and so nothing personal.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Caller {
-    subject: String,
+    issuer: Arc<str>,
+    subject: Arc<str>,
+    claims: Arc<Map<String, Value>>,
     permissions: Permissions,
     expires_at: Option<SystemTime>,
 }
 
+impl fmt::Debug for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Caller")
+            .field("issuer", &self.issuer)
+            .field("permissions", &self.permissions)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Caller {
-    /// A caller with a name and permissions, for ever.
+    /// A caller of the development issuer with a name and permissions and without further claims, for ever.
     pub fn new(subject: impl Into<String>, permissions: impl IntoIterator<Item = Permission>) -> Self {
-        Self { subject: subject.into(), permissions: permissions.into_iter().collect(), expires_at: None }
+        Self {
+            issuer: ISSUER.into(),
+            subject: subject.into().into(),
+            claims: Arc::default(),
+            permissions: permissions.into_iter().collect(),
+            expires_at: None,
+        }
+    }
+
+    /// The same caller as another issuer names it.
+    #[must_use]
+    pub fn of_issuer(mut self, issuer: impl Into<Arc<str>>) -> Self {
+        self.issuer = issuer.into();
+        self
+    }
+
+    /// The same caller with the claims of a token. They change neither the subject nor the permissions.
+    #[must_use]
+    pub fn with_claims(mut self, claims: Map<String, Value>) -> Self {
+        self.claims = Arc::new(claims);
+        self
     }
 
     /// The same caller, up to a moment.
@@ -100,6 +144,16 @@ impl Caller {
     /// When the token ceases to count, leeway included: what lasts longer than one answer has to end then. None if never.
     pub fn expires_at(&self) -> Option<SystemTime> {
         self.expires_at
+    }
+
+    /// Who signed the token: the `iss` of an issuer that is trusted.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// Every claim of the token, as the issuer wrote it; no more than [`MAX_TOKEN_BYTES`](crate::MAX_TOKEN_BYTES) hold.
+    pub fn claims(&self) -> &Map<String, Value> {
+        &self.claims
     }
 
     /// The subject of the token; the actor of every change the caller makes.

@@ -18,6 +18,29 @@ fn a_token_says_who_and_what() {
     assert_eq!(caller.require(Permission::Read), Ok(()));
     assert_eq!(caller.require(Permission::Write), Ok(()));
     assert_eq!(caller.require(Permission::Admin), Err(Forbidden { lacking: Permission::Admin }));
+    assert_eq!(caller.issuer(), ISSUER);
+    assert_eq!(caller.claims()["sub"], "ada");
+}
+
+#[test]
+fn a_token_has_further_claims_which_displace_none() {
+    let signer = Signer::generate().expect("a key");
+    let Value::Object(claims) = json!({"worker": "W-1", "groups": ["hr"], "sub": "eve", "scope": "admin"}) else {
+        unreachable!()
+    };
+    let token = signer.sign_with("ada", &[Permission::Audit], claims, HOUR).expect("a token");
+    let caller = signer.verifier().verify(&token).expect("a valid token");
+    assert_eq!((caller.subject(), caller.claims()["sub"].as_str()), ("ada", Some("ada")));
+    assert_eq!(caller.permissions(), [Permission::Audit].into_iter().collect());
+    assert_eq!((&caller.claims()["worker"], &caller.claims()["groups"]), (&json!("W-1"), &json!(["hr"])));
+}
+
+#[test]
+fn a_caller_shows_neither_name_nor_claims() {
+    let Value::Object(claims) = json!({"email": "ada@example.org"}) else { unreachable!() };
+    let shown = format!("{:?}", Caller::new("ada", [Permission::Read]).with_claims(claims));
+    assert!(!shown.contains("ada"), "{shown}");
+    assert!(shown.contains(ISSUER), "{shown}");
 }
 
 #[test]

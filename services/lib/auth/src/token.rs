@@ -7,7 +7,7 @@ use std::{
 };
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, errors::ErrorKind};
-use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::{
     Caller, DevelopmentKey, KeyError, Permission,
@@ -22,17 +22,6 @@ pub const AUDIENCE: &str = "spil";
 pub const MAX_TOKEN_BYTES: usize = 8 << 10;
 /// How far the clocks of signer and verifier may differ.
 const LEEWAY_SECONDS: u64 = 30;
-
-#[derive(Serialize, Deserialize)]
-struct Claims {
-    iss: String,
-    aud: String,
-    sub: String,
-    iat: u64,
-    exp: u64,
-    /// Permissions, separated by blanks (RFC 8693).
-    scope: String,
-}
 
 /// Signs tokens.
 #[derive(Clone)]
@@ -70,16 +59,29 @@ impl Signer {
     /// # Errors
     /// If the clock stands before 1970 or the key can not sign.
     pub fn sign(&self, subject: &str, permissions: &[Permission], lifetime: Duration) -> Result<String, SignError> {
+        self.sign_with(subject, permissions, Map::new(), lifetime)
+    }
+
+    /// The same with further claims, for instance `worker`. They can not take the place of those that every token has.
+    ///
+    /// # Errors
+    /// If the clock stands before 1970 or the key can not sign.
+    pub fn sign_with(
+        &self,
+        subject: &str,
+        permissions: &[Permission],
+        mut claims: Map<String, Value>,
+        lifetime: Duration,
+    ) -> Result<String, SignError> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_err(|_| SignError::Clock)?.as_secs();
+        // Permissions, separated by blanks (RFC 8693).
         let scope = permissions.iter().map(|permission| permission.name()).collect::<Vec<_>>().join(" ");
-        let claims = Claims {
-            iss: ISSUER.to_owned(),
-            aud: AUDIENCE.to_owned(),
-            sub: subject.to_owned(),
-            iat: now,
-            exp: now.saturating_add(lifetime.as_secs()),
-            scope,
-        };
+        claims.insert("iss".to_owned(), ISSUER.into());
+        claims.insert("aud".to_owned(), AUDIENCE.into());
+        claims.insert("sub".to_owned(), subject.into());
+        claims.insert("iat".to_owned(), now.into());
+        claims.insert("exp".to_owned(), now.saturating_add(lifetime.as_secs()).into());
+        claims.insert("scope".to_owned(), scope.into());
         jsonwebtoken::encode(&Header::new(Algorithm::EdDSA), &claims, &self.key).map_err(|_| SignError::Key)
     }
 
@@ -135,7 +137,7 @@ impl Verifier {
         if let Some(caller) = known.get(&hash, now) {
             return Ok(caller);
         }
-        let claims = jsonwebtoken::decode::<Claims>(token, key, validation)
+        let claims = jsonwebtoken::decode::<Map<String, Value>>(token, key, validation)
             .map_err(|error| match error.kind() {
                 ErrorKind::ExpiredSignature => AuthError::Expired,
                 ErrorKind::ImmatureSignature => AuthError::NotYetValid,
@@ -143,16 +145,19 @@ impl Verifier {
                 _ => AuthError::Invalid,
             })?
             .claims;
-        if claims.sub.is_empty() {
+        let text = |name| claims.get(name).and_then(Value::as_str).ok_or(AuthError::Invalid);
+        let subject = text("sub")?;
+        if subject.is_empty() {
             return Err(AuthError::Invalid);
         }
-        let caller = Caller::new(claims.sub, claims.scope.split(' ').filter_map(|name| name.parse().ok()));
-        let lasts = Duration::from_secs(claims.exp.saturating_add(LEEWAY_SECONDS));
+        let caller = Caller::new(subject, text("scope")?.split(' ').filter_map(|name| name.parse().ok()));
+        let ends = claims.get("exp").and_then(Value::as_u64).ok_or(AuthError::Invalid)?;
         // A moment beyond what the clock can name never comes.
-        let caller = match UNIX_EPOCH.checked_add(lasts) {
+        let caller = match UNIX_EPOCH.checked_add(Duration::from_secs(ends.saturating_add(LEEWAY_SECONDS))) {
             Some(expires_at) => caller.until(expires_at),
             None => caller,
         };
+        let caller = caller.with_claims(claims);
         known.put(hash, &caller, now);
         Ok(caller)
     }

@@ -2,6 +2,7 @@
 
 use std::{process::ExitCode, time::Duration};
 
+use serde_json::Map;
 use spil_auth::{DevelopmentKey, Permission, Signer};
 
 use super::{Outcome, complain, say};
@@ -13,9 +14,12 @@ pub(crate) struct TokenArgs {
     /// Whom the token names; the actor of every change made with it.
     #[arg(long, default_value = "developer")]
     subject: String,
-    /// What its bearer may do, separated by commas: read, write, admin.
-    #[arg(long, default_value = "read,write", value_delimiter = ',')]
+    /// What its bearer may do, separated by commas: read, write, admin, personal, audit.
+    #[arg(long, visible_alias = "scope", default_value = "read,write", value_delimiter = ',')]
     permissions: Vec<Permission>,
+    /// The key of the worker that the bearer is.
+    #[arg(long, value_name = "KEY")]
+    worker: Option<String>,
     /// How many hours it lasts.
     #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u64).range(1..=8760))]
     hours: u64,
@@ -30,7 +34,12 @@ pub(super) async fn run(config: &Config, args: &TokenArgs) -> Outcome {
         ));
     }
     let signer = Signer::new(&DevelopmentKey::read_or_create(&config.key_file())?)?;
-    let token = signer.sign(&args.subject, &args.permissions, Duration::from_secs(args.hours * 3600))?;
+    let mut claims = Map::new();
+    if let Some(worker) = &args.worker {
+        claims.insert("worker".to_owned(), worker.as_str().into());
+    }
+    let lifetime = Duration::from_secs(args.hours * 3600);
+    let token = signer.sign_with(&args.subject, &args.permissions, claims, lifetime)?;
     say(&format!("{token}\n"))?;
     Ok(ExitCode::SUCCESS)
 }
