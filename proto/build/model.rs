@@ -4,7 +4,7 @@ use std::{collections::HashMap, fmt::Write};
 
 use prost_reflect::{
     Cardinality, DescriptorPool, DynamicMessage, EnumDescriptor, FieldDescriptor, FileDescriptor, Kind,
-    MessageDescriptor, Value,
+    MessageDescriptor, ReflectMessage, Value,
 };
 
 /// An entity with what its options say.
@@ -159,11 +159,18 @@ fn enums(out: &mut String, pool: &DescriptorPool) {
         }
         out.push_str("] };\n");
     }
-    writeln!(out, "/// Every enumeration of the model, by name.\npub static ENUMS: &[&EnumInfo] = &[").unwrap();
-    for item in &all {
-        writeln!(out, "    &ENUM_{},", constant(item.name())).unwrap();
-    }
-    out.push_str("];\n\n");
+    let of_options = |item: &&EnumDescriptor| item.parent_file().name().ends_with("/options.proto");
+    let list = |out: &mut String, doc: &str, name: &str, items: Vec<&EnumDescriptor>| {
+        writeln!(out, "/// {doc}\npub static {name}: &[&EnumInfo] = &[").unwrap();
+        for item in items {
+            writeln!(out, "    &ENUM_{},", constant(item.name())).unwrap();
+        }
+        out.push_str("];\n\n");
+    };
+    let fields = all.iter().filter(|item| !of_options(item)).collect();
+    list(out, "Every enumeration that a field is of, by name.", "ENUMS", fields);
+    let options = all.iter().filter(of_options).collect();
+    list(out, "The enumerations in which personal data are described, by name.", "PERSONAL_ENUMS", options);
 }
 
 fn table(out: &mut String, entity: &Entity, fields: &[Field], offset: usize, plurals: &HashMap<String, String>) {
@@ -213,7 +220,54 @@ fn table(out: &mut String, entity: &Entity, fields: &[Field], offset: usize, plu
             .unwrap();
         }
     }
-    out.push_str("] };\n\n");
+    let list = match entity.options.get_field_by_name("belongs_to").map(std::borrow::Cow::into_owned) {
+        Some(Value::List(names)) => names.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect(),
+        _ => Vec::new(),
+    };
+    let person = entity.options.get_field_by_name("person").and_then(|value| value.as_bool()).unwrap_or(false);
+    let subject = text(&entity.options, "subject");
+    let subject = (!subject.is_empty()).then(|| offset + subject_of(name, &subject, fields));
+    let header = personal(message(&entity.options, "header"));
+    writeln!(out, "], person: {person}, subject: {subject:?}, belongs_to: &{list:?}, header: {header} }};\n").unwrap();
+}
+
+/// The place of the reference to the person whose data a record is.
+fn subject_of(name: &str, relation: &str, fields: &[Field]) -> usize {
+    let place = fields.iter().position(|field| field.name == format!("{relation}Id"));
+    let place = place.unwrap_or_else(|| panic!("{name} has no single reference `{relation}`"));
+    assert!(matches!(kind_of(&fields[place]), FieldKind::Reference(_)), "{name}.{relation} leads to no record");
+    place
+}
+
+/// What is laid down about personal data, as Rust.
+fn personal(options: Option<DynamicMessage>) -> String {
+    let Some(options) = options else { return "None".to_owned() };
+    let number = |name: &str| options.get_field_by_name(name).and_then(|value| value.as_u32()).unwrap_or_default();
+    let value = |name: &str| {
+        let value = options.get_field_by_name(name)?.as_enum_number()?;
+        let descriptor = options.descriptor().get_field_by_name(name)?.kind().as_enum()?.clone();
+        let prefix = format!("{}_", constant(descriptor.name()));
+        let name = descriptor.get_value(value)?.name().strip_prefix(&prefix)?.to_owned();
+        (value != 0).then(|| format!("{}::{}", descriptor.name(), pascal(&name)))
+    };
+    let value = |name: &str| value(name).unwrap_or_else(|| panic!("personal data without {name}"));
+    let identifying = options.get_field_by_name("identifying").and_then(|value| value.as_bool()).unwrap_or(false);
+    format!(
+        "Some(Personal {{ purpose: {}, legal_basis: {}, retention_days: {}, identifying: {identifying} }})",
+        value("purpose"),
+        value("legal_basis"),
+        number("retention_days"),
+    )
+}
+
+fn message(options: &DynamicMessage, name: &str) -> Option<DynamicMessage> {
+    options.has_field_by_name(name).then(|| options.get_field_by_name(name)?.as_message().cloned())?
+}
+
+/// `SKILL_DEVELOPMENT` as `SkillDevelopment`.
+fn pascal(name: &str) -> String {
+    let words = name.split('_').filter(|word| !word.is_empty());
+    words.map(|word| format!("{}{}", &word[..1], word[1..].to_lowercase())).collect()
 }
 
 /// The place of the reference that a one-way field goes with. Its value must be there from the start and for ever, or what was
@@ -285,7 +339,7 @@ fn field_info(
     assert!(!in_header || tag < 64, "the header has too many fields");
     writeln!(
         out,
-        "    FieldInfo {{ index: {index}, tag: {tag}, name: {:?}, column: {:?}, ty: {ty}, format: TextFormat::{}, doc: {:?}, relation: {:?}, inverse: {:?}, acyclic: {}, tree: {}, required: {}, min: {:?}, max: {:?}, unit: {:?}, max_length: {max_length}, personal: {:?}, immutable: {}, unique: {}, one_way: {one_way:?}, writable: {} }},",
+        "    FieldInfo {{ index: {index}, tag: {tag}, name: {:?}, column: {:?}, ty: {ty}, format: TextFormat::{}, doc: {:?}, relation: {:?}, inverse: {:?}, acyclic: {}, tree: {}, required: {}, min: {:?}, max: {:?}, unit: {:?}, max_length: {max_length}, personal: {}, immutable: {}, unique: {}, one_way: {one_way:?}, writable: {} }},",
         field.name,
         field.column,
         format_of(field),
@@ -298,7 +352,7 @@ fn field_info(
         number("min"),
         number("max"),
         string("unit"),
-        string("personal"),
+        personal(options.and_then(|options| message(options, "personal"))),
         flag("immutable"),
         flag("unique"),
         !written_by_owner,

@@ -7,7 +7,7 @@ mod wire;
 pub use relation::{Relation, Step};
 pub use value::{Value, WrongType};
 
-pub use v1::{ExternalId, Header, Translation};
+pub use v1::{ExternalId, Header, LegalBasis, Purpose, Translation};
 
 use crate::changefeed::v1::{Record, record};
 
@@ -104,6 +104,27 @@ pub struct KindInfo {
     pub one_way: &'static [FieldInfo],
     /// Its relations that follow several references in a row.
     pub paths: &'static [PathInfo],
+    /// Whether the records are people.
+    pub person: bool,
+    /// The number of the reference to the person whose data a record is; `None` if it is nobody's.
+    pub subject: Option<usize>,
+    /// The names of the relations to what a record is a part of; see [`Kind::belongs_to`].
+    pub belongs_to: &'static [&'static str],
+    /// What is laid down about the header, where it tells who somebody is.
+    pub header: Option<Personal>,
+}
+
+/// What is laid down about personal data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Personal {
+    /// What they may be used for.
+    pub purpose: Purpose,
+    /// Why they may be kept.
+    pub legal_basis: LegalBasis,
+    /// How many days after the person has left they are kept.
+    pub retention_days: u32,
+    /// Whether a value tells who the person is.
+    pub identifying: bool,
 }
 
 impl KindInfo {
@@ -125,6 +146,20 @@ impl KindInfo {
     /// The field with a GraphQL name that a command can carry.
     pub fn input_by_name(&'static self, name: &str) -> Option<&'static FieldInfo> {
         self.inputs().find(|field| field.name == name)
+    }
+
+    /// What is laid down about a field, if it is personal data: its own, or that of the header for what people write there.
+    pub fn personal(&'static self, index: usize) -> Option<&'static Personal> {
+        match self.field(index)? {
+            info if info.index >= field::OWN => info.personal.as_ref(),
+            info if info.writable => self.header.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Whether a value of a field tells who a person is.
+    pub fn identifies(&'static self, index: usize) -> bool {
+        self.personal(index).is_some_and(|personal| personal.identifying)
     }
 
     /// How many fields there are, those of the header included.
@@ -189,8 +224,8 @@ pub struct FieldInfo {
     pub unit: &'static str,
     /// The most bytes of a text, or of each text in a list.
     pub max_length: usize,
-    /// The purpose for which it may be processed if it is personal data; empty otherwise.
-    pub personal: &'static str,
+    /// What is laid down about it if it is personal data. Of a header field see [`KindInfo::personal`].
+    pub personal: Option<Personal>,
     /// Whether a value, once given, can not be changed.
     pub immutable: bool,
     /// Whether no two live records of the kind may have the same value.

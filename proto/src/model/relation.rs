@@ -79,6 +79,11 @@ impl Kind {
         self.relations().into_iter().find(|relation| relation.name == name)
     }
 
+    /// The relations to what a record is a part of.
+    pub fn belongs_to(self) -> Vec<Relation> {
+        self.info().belongs_to.iter().filter_map(|name| self.relation(name)).collect()
+    }
+
     pub(super) fn direct_relations(self) -> Vec<Relation> {
         let forward = self.info().own.iter().filter_map(|field| {
             let (to, many) = target(field)?;

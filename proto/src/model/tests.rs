@@ -54,6 +54,31 @@ fn every_name_on_a_kind_means_one_thing() {
 }
 
 #[test]
+fn what_belongs_somewhere_gets_there() {
+    for kind in Kind::ALL {
+        let info = kind.info();
+        assert_eq!(kind.belongs_to().len(), info.belongs_to.len(), "{kind:?} belongs to what is no relation of it");
+        let subject = info.subject.and_then(|index| info.field(index)).map(|field| field.ty);
+        assert!(
+            subject.is_none_or(|ty| matches!(ty, FieldType::Ref(to) if to.info().person)),
+            "the subject of {kind:?} is no person"
+        );
+    }
+}
+
+#[test]
+fn what_tells_who_somebody_is_belongs_to_a_person() {
+    for kind in Kind::ALL {
+        let info = kind.info();
+        let identifies = info.fields().any(|field| info.identifies(field.index));
+        assert!(!identifies || info.person || info.subject.is_some(), "{kind:?} identifies nobody's record");
+        assert!(!info.identifies(field::ID) && !info.identifies(field::VERSION));
+    }
+    assert!(Kind::Worker.info().identifies(field::KEY));
+    assert!(!Kind::Role.info().identifies(field::KEY));
+}
+
+#[test]
 fn every_field_of_every_kind_can_be_written_and_read_back() {
     let external = [ExternalId { system: "hr".into(), id: "7".into() }];
     let translations = [Translation { language: "nl".into(), name: "Naam".into() }];

@@ -125,7 +125,7 @@ impl ValueRule {
     /// # Errors
     /// What is wrong with the text.
     pub fn read(&self, field: &FieldInfo, text: &str, warnings: &mut Vec<String>) -> Result<Value<'static>, String> {
-        let shown = || if field.personal.is_empty() { format!("`{}`", shortened(text)) } else { "the text".to_owned() };
+        let shown = || if field.personal.is_none() { format!("`{}`", shortened(text)) } else { "the text".to_owned() };
         match field.ty {
             FieldType::Text | FieldType::TextList => {
                 clean(field, text, warnings).map(|text| Value::Text(Cow::Owned(text)))

@@ -101,7 +101,7 @@ pub(super) fn shown_name(draft: &Draft, names: &Names) -> String {
 
 /// A value for messages, in brackets after a blank; nothing where the field holds personal data.
 pub(super) fn shown_value(field: &FieldInfo, held: &Held, names: &Names) -> String {
-    if !field.personal.is_empty() {
+    if field.personal.is_some() {
         return String::new();
     }
     let text = match held {

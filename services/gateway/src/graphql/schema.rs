@@ -95,7 +95,7 @@ pub(crate) fn has_facets(field: &FieldInfo) -> bool {
         }
         FieldType::Int => field.min.zip(field.max).is_some_and(|(min, max)| max - min <= MAX_FACET_RANGE),
         // Texts about people tell one from another.
-        FieldType::Text | FieldType::TextList => is_short && field.personal.is_empty(),
+        FieldType::Text | FieldType::TextList => is_short && field.personal.is_none(),
         _ => false,
     }
 }

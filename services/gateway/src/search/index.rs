@@ -29,7 +29,7 @@ const TEXTS: [usize; 5] = [field::KEY, field::NAME, field::TRANSLATIONS, field::
 
 /// The fields that records are found by, without any that is personal data.
 pub(super) fn texts() -> impl Iterator<Item = usize> {
-    TEXTS.into_iter().filter(|field| HEADER_FIELDS[*field].personal.is_empty())
+    TEXTS.into_iter().filter(|field| HEADER_FIELDS[*field].personal.is_none())
 }
 
 /// The fields of the index.
