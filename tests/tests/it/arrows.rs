@@ -11,6 +11,7 @@ use cargo_metadata::{DependencyKind, MetadataCommand};
 const ARROWS: &[(&str, &[&str])] = &[
     ("spil-proto", &[]),
     ("spil-auth", &[]),
+    ("spil-access", &["spil-proto", "spil-auth"]),
     ("spil-migrations", &["spil-proto"]),
     ("spil-graph", &["spil-proto"]),
     ("spil-changefeed", &["spil-proto", "spil-auth", "spil-migrations"]),

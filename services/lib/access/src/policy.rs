@@ -1,0 +1,137 @@
+//! A policy, and what it says of a caller.
+
+use std::{
+    num::NonZeroUsize,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use lru::LruCache;
+use spil_auth::Caller;
+use spil_proto::model::{ENUMS, Kind, Purpose};
+
+use crate::{
+    Action, PolicyError, Right, Rights, Viewer,
+    check::{Checked, check},
+    membership::{Member, WorkerClaim},
+    rights::RightsBuilder,
+};
+
+/// For how many sets of roles and purposes the rights are kept ready.
+const KEPT_RIGHTS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(255);
+
+/// A role: who has it and what it allows.
+#[derive(Debug)]
+pub(crate) struct Role {
+    pub(crate) name: Arc<str>,
+    pub(crate) description: String,
+    pub(crate) members: Vec<Member>,
+    pub(crate) allowed: Vec<Allowed>,
+}
+
+/// One thing that a role allows.
+#[derive(Debug)]
+pub(crate) struct Allowed {
+    pub(crate) action: Action,
+    pub(crate) kind: Kind,
+    pub(crate) right: Right,
+    /// For which purposes; `None` if none is needed.
+    pub(crate) purposes: Option<Vec<Purpose>>,
+}
+
+/// Which roles, by their places, and for what.
+type RightsKey = (u64, Option<Purpose>);
+
+/// Who may do what. Pure: it reads no clock and no file.
+pub struct Policy {
+    worker: Option<WorkerClaim>,
+    /// In the order of their names; at most 64.
+    roles: Vec<Role>,
+    rights: Mutex<LruCache<RightsKey, Arc<Rights>>>,
+}
+
+impl std::fmt::Debug for Policy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Policy").field("roles", &self.roles).finish_non_exhaustive()
+    }
+}
+
+impl Policy {
+    /// Reads a policy from the text of a file. `name` is the file's name, for what is said about it.
+    ///
+    /// # Errors
+    /// If it is no policy; the error names the lines and what is wrong there.
+    pub fn parse(name: &str, text: &str) -> Result<Self, PolicyError> {
+        let Checked { worker, roles } = check(name, text)?;
+        Ok(Self { worker, roles, rights: Mutex::new(LruCache::new(KEPT_RIGHTS)) })
+    }
+
+    /// What a caller may do, and what may be seen for a purpose.
+    pub fn viewer(&self, caller: &Caller, purpose: Option<Purpose>) -> Viewer {
+        let worker = self.worker.as_ref().and_then(|claim| claim.of(caller));
+        let mut places = 0_u64;
+        let mut roles = Vec::new();
+        for (place, role) in self.roles.iter().enumerate() {
+            if role.members.iter().any(|member| member.includes(caller, worker.is_some())) {
+                places |= 1 << place;
+                roles.push(Arc::clone(&role.name));
+            }
+        }
+        Viewer::new(caller, roles, worker, purpose, self.rights((places, purpose)))
+    }
+
+    /// The rights of a set of roles, made when they are first asked for.
+    fn rights(&self, key: RightsKey) -> Arc<Rights> {
+        // What is kept is whole after every step, so a panic elsewhere leaves nothing to fear.
+        let mut kept = self.rights.lock().unwrap_or_else(PoisonError::into_inner);
+        let (places, purpose) = key;
+        let made = kept.get_or_insert(key, || {
+            let of = |place: usize| places & (1 << place) != 0;
+            let roles = self.roles.iter().enumerate().filter(|(place, _)| of(*place)).map(|(_, role)| role);
+            let mut rights = RightsBuilder::new();
+            for allowed in roles.flat_map(|role| &role.allowed) {
+                let is_for = |purposes: &Vec<Purpose>| purpose.is_some_and(|purpose| purposes.contains(&purpose));
+                if allowed.purposes.as_ref().is_none_or(is_for) {
+                    rights.allow(allowed.action, allowed.kind, allowed.right.clone());
+                }
+            }
+            Arc::new(rights.finish())
+        });
+        Arc::clone(made)
+    }
+
+    /// The names of the roles, in order, with what they are for.
+    pub fn roles(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.roles.iter().map(|role| (&*role.name, role.description.as_str()))
+    }
+
+    /// The roles by which a field of a kind can be seen, in order of their names: whatever the records, and of what identifies people
+    /// whatever the purpose.
+    pub fn readers(&self, kind: Kind, field: usize) -> Vec<&str> {
+        let identifies = kind.info().identifies(field);
+        let sees = |role: &Role, action: Action| {
+            role.allowed.iter().any(|it| it.kind == kind && it.action == action && it.right.fields.contains(field))
+        };
+        // The right to see the record may come by another role, of those that everybody who identifies has.
+        let read_by_any = self.roles.iter().any(|role| sees(role, Action::Read));
+        self.roles
+            .iter()
+            .filter(|role| match identifies {
+                true => read_by_any && sees(role, Action::Identify),
+                false => sees(role, Action::Read),
+            })
+            .map(|role| &*role.name)
+            .collect()
+    }
+}
+
+/// Every purpose.
+pub(crate) fn purposes() -> impl Iterator<Item = Purpose> {
+    let list = ENUMS.iter().find(|list| list.name == "Purpose");
+    list.into_iter().flat_map(|list| list.values).filter_map(|value| Purpose::try_from(value.number).ok())
+}
+
+/// The purpose with a name: `SKILL_DEVELOPMENT`.
+pub(crate) fn purpose_by_name(name: &str) -> Option<Purpose> {
+    let list = ENUMS.iter().find(|list| list.name == "Purpose")?;
+    Purpose::try_from(list.number_of(name)?).ok()
+}
