@@ -19,6 +19,9 @@ impl Graph {
     /// What both states share is passed over, so that two states of which one came of the other by a few changes are compared at the
     /// price of these.
     pub fn changed_since(&self, older: &Graph, kind: Kind, fields: &[usize]) -> Vec<Uuid> {
+        if self.table(kind).sight.is_some() || older.table(kind).sight.is_some() {
+            return self.changed_in_sight(older, kind, fields);
+        }
         let (at, schema) = (schema::place(kind), KindSchema::of(kind));
         let (new, old) = (&self.tables[at], &older.tables[at]);
         let mut changed = Vec::new();
@@ -59,6 +62,25 @@ impl Graph {
             fields.iter().all(|field| self.value(kind, now, *field) == older.value(kind, before, *field))
         };
         changed.retain(|id| !moved(*id));
+        changed
+    }
+
+    /// The same where one of the states hides something: record by record.
+    fn changed_in_sight(&self, older: &Graph, kind: Kind, fields: &[usize]) -> Vec<Uuid> {
+        let values = |graph: &'_ Graph, id: Uuid| -> Vec<Value<'static>> {
+            let row = graph.table(kind).row_of(id);
+            let value = |field: &usize| row.map_or(Value::Null, |row| graph.value(kind, row, *field).into_owned());
+            let is_reference = |field: &&usize| KindSchema::of(kind).reference(**field).is_some();
+            fields.iter().filter(|field| !is_reference(field)).map(value).collect()
+        };
+        let ids = |graph: &Graph| -> Vec<Uuid> {
+            let table = graph.table(kind);
+            table.rows().iter().map(|row| table.id(row)).collect()
+        };
+        let mut changed = [ids(self), ids(older)].concat();
+        changed.sort_unstable();
+        changed.dedup();
+        changed.retain(|id| values(self, *id) != values(older, *id));
         changed
     }
 }

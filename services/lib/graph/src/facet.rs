@@ -4,7 +4,7 @@ use std::{collections::HashMap, hash::Hash};
 
 use spil_proto::model::{FieldType, Kind, Value};
 
-use crate::{Budget, Exhausted, Graph, Row, column, order, table::Table};
+use crate::{Budget, Exhausted, Graph, Row, column, order, records::Records};
 
 /// A value of a field and how many records have it.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,7 +36,7 @@ impl Graph {
     ) -> Result<Vec<Facet<'_>>, Exhausted> {
         let table = self.table(kind);
         budget.spend(rows.len() as u64)?;
-        let mut facets = match table.schema.field_type(field) {
+        let mut facets = match table.schema().field_type(field) {
             Some(
                 ty @ (FieldType::Bool | FieldType::Int | FieldType::Date | FieldType::DateTime | FieldType::Enum(_)),
             ) => tally(rows, |row, tally| {
@@ -85,8 +85,8 @@ impl Graph {
     }
 }
 
-fn referred(table: &Table, row: Row) -> (Value<'static>, Option<Row>) {
-    (Value::Id(table.id(row)), table.is_live(row).then_some(row))
+fn referred(target: Records<'_>, row: Row) -> (Value<'static>, Option<Row>) {
+    (Value::Id(target.table.id(row)), target.is_live(row).then_some(row))
 }
 
 /// Counts values while going over records.

@@ -13,15 +13,21 @@ use crate::{
     Row,
     block::{BLOCK_ROWS, Block},
     list::List,
+    records::Records,
     rows::Rows,
-    schema,
+    schema::{self, Reference},
+    sight::Sight,
     table::Table,
 };
 
 /// All live records of all kinds, indexed. A clone is cheap and never changes with the original.
+///
+/// One that [`Graph::seen_by`] gives hides a part of them in everything that is read of it.
 #[derive(Clone, Debug)]
 pub struct Graph {
     pub(crate) tables: Vec<Arc<Table>>,
+    /// What is seen of it; none if everything is.
+    pub(crate) sight: Option<Arc<Sight>>,
 }
 
 /// References that lead nowhere: what they name is not there, or not yet, or not any more.
@@ -44,12 +50,19 @@ impl Default for Graph {
 impl Graph {
     /// A graph without any record.
     pub fn new() -> Graph {
-        Graph { tables: Kind::ALL.iter().map(|kind| Arc::new(Table::new(*kind))).collect() }
+        Graph { tables: Kind::ALL.iter().map(|kind| Arc::new(Table::new(*kind))).collect(), sight: None }
     }
 
     /// The records of a kind.
     #[inline]
-    pub fn table(&self, kind: Kind) -> &Table {
+    pub fn table(&self, kind: Kind) -> Records<'_> {
+        let sight = self.sight.as_ref().and_then(|sight| sight.kind(kind));
+        Records { table: self.raw(kind), sight }
+    }
+
+    /// The records of a kind, seen or not.
+    #[inline]
+    pub(crate) fn raw(&self, kind: Kind) -> &Table {
         &self.tables[schema::place(kind)]
     }
 
@@ -58,7 +71,7 @@ impl Graph {
     pub fn reference(&self, kind: Kind, row: Row, field: usize) -> Option<Row> {
         let table = self.table(kind);
         let target = Row(table.target(row, field)?);
-        match table.schema.field_type(field)? {
+        match table.schema().field_type(field)? {
             FieldType::Ref(to) if self.table(to).is_live(target) => Some(target),
             _ => None,
         }
@@ -71,7 +84,7 @@ impl Graph {
 
     pub(crate) fn targets(&self, kind: Kind, row: Row, field: usize) -> Vec<Row> {
         let table = self.table(kind);
-        match table.schema.field_type(field) {
+        match table.schema().field_type(field) {
             Some(FieldType::Ref(_)) => self.reference(kind, row, field).into_iter().collect(),
             Some(FieldType::RefList(to)) => {
                 let target = self.table(to);
@@ -89,24 +102,31 @@ impl Graph {
     /// the field does not refer to that kind.
     pub fn referrers(&self, to: Kind, row: Row, from: Kind, field: usize) -> Rows<'_> {
         static NONE: List = List::Empty;
-        let table = self.table(to);
-        let list = table.schema.slot(from, field).and_then(|slot| table.referrers(row, slot));
-        Rows::of_list(self.table(from), list.unwrap_or(&NONE))
+        let table = self.raw(to);
+        let list = table.schema.slot(from, field).and_then(|slot| table.referrers(row, slot)).unwrap_or(&NONE);
+        let from = self.table(from);
+        match from.sight {
+            None => Rows::of_list(from.table, list),
+            Some(sight) => sight.of_list(from.table, list, field),
+        }
     }
 
     /// The value of a field. References give ids even where these lead nowhere. Null for a row that is not live.
     pub fn value(&self, kind: Kind, row: Row, field: usize) -> Value<'_> {
-        let table = self.table(kind);
-        let Some(ty) = table.schema.field_type(field) else { return Value::Null };
+        self.value_in(self.table(kind), row, field)
+    }
+
+    pub(crate) fn value_in<'a>(&'a self, table: Records<'a>, row: Row, field: usize) -> Value<'a> {
+        let Some(ty) = table.schema().field_type(field) else { return Value::Null };
         match ty {
             FieldType::Id if table.is_live(row) => Value::Id(table.id(row)),
             FieldType::Id => Value::Null,
             FieldType::Ref(to) => {
-                table.target(row, field).map_or(Value::Null, |target| Value::Id(self.table(to).id(Row(target))))
+                table.target(row, field).map_or(Value::Null, |target| Value::Id(self.raw(to).id(Row(target))))
             }
             FieldType::RefList(to) => match table.targets(row, field) {
                 [] => Value::Null,
-                targets => Value::Ids(targets.iter().map(|target| self.table(to).id(Row(*target))).collect()),
+                targets => Value::Ids(targets.iter().map(|target| self.raw(to).id(Row(*target))).collect()),
             },
             _ => table.column(row, field).map_or(Value::Null, |(column, place)| column.value(place, ty)),
         }
@@ -121,7 +141,7 @@ impl Graph {
         if table.is_live(row)
             && let Some(entity) = record.entity_mut()
         {
-            for field in 0..table.schema.types.len() {
+            for field in 0..table.schema().types.len() {
                 let value = self.value(kind, row, field);
                 if !value.is_null() {
                     // A value is of the type of its column, which is that of the field.
@@ -148,6 +168,9 @@ impl Graph {
 
     /// The references that lead nowhere, by kind and field, where there are any.
     pub fn dangling(&self) -> Vec<Dangling> {
+        if self.sight.is_some() {
+            return self.dangling_seen();
+        }
         let mut found = Vec::new();
         for table in &self.tables {
             let mut counts = vec![0; table.schema.inverses.len()];
@@ -164,7 +187,31 @@ impl Graph {
         found
     }
 
-    /// An estimate of the heap in use, good to some percent. What is shared with clones counts in full.
+    /// The same of a graph that hides something: reference by reference, since what is hidden counts as missing.
+    fn dangling_seen(&self) -> Vec<Dangling> {
+        let mut found = Vec::new();
+        for kind in Kind::ALL.iter().copied() {
+            let table = self.table(kind);
+            for Reference { field, to, .. } in &table.schema().references {
+                let target = self.table(*to);
+                let missing = |row: Row| {
+                    let one = table.target(row, *field);
+                    let mut rows: Vec<u32> = one.iter().chain(table.targets(row, *field)).copied().collect();
+                    rows.sort_unstable();
+                    rows.dedup();
+                    rows.iter().filter(|row| !target.is_live(Row(**row))).count()
+                };
+                let count = table.rows().iter().map(missing).sum();
+                if count > 0 {
+                    found.push(Dangling { kind, field: *field, count });
+                }
+            }
+        }
+        found.sort_unstable_by_key(|entry| (entry.kind, entry.field));
+        found
+    }
+
+    /// An estimate of the heap in use, good to some percent. What is shared with clones counts in full, and so does what is hidden.
     pub fn size_bytes(&self) -> usize {
         self.tables.iter().map(|table| table.size_bytes()).sum()
     }

@@ -6,7 +6,7 @@
 //! a random number.
 //!
 //! # How it is built
-//! Each kind has a [`Table`]. Its rows stand in blocks of 256; a block holds one column for each field, and for each field of
+//! Each kind has a table. Its rows stand in blocks of 256; a block holds one column for each field, and for each field of
 //! any kind that refers to this one, the sorted list of referrers. Root, groups, blocks and columns are each behind an
 //! `Arc`, so that a change copies a few small pieces and shares the rest.
 //!
@@ -32,9 +32,12 @@ mod list;
 mod order;
 mod provenance;
 mod reach;
+mod records;
+mod row_set;
 mod rows;
 mod schema;
 mod select;
+mod sight;
 mod table;
 mod tree;
 mod walk;
@@ -46,9 +49,11 @@ pub use filter::{Filter, MAX_FILTER_DEPTH, Quantifier, Test};
 pub use graph::{Dangling, Graph};
 pub use order::{By, Order, Position};
 pub use reach::{Reached, Way};
+pub use records::Records;
+pub use row_set::RowSet;
 pub use rows::{Rows, RowsIter};
 pub use select::{Page, Select, Source};
-pub use table::Table;
+pub use sight::Sight;
 pub use write::ApplyError;
 
 /// A place in the table of one kind. It means something only together with the [`Graph`] it was read from.

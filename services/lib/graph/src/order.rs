@@ -279,10 +279,11 @@ impl Orders {
             return Some(rows);
         }
         self.used.store(true, Relaxed);
-        if table.len() < KEEP_FROM || kept.uses.fetch_add(1, Relaxed) < KEEP_AFTER {
+        if table.live.len() < KEEP_FROM || kept.uses.fetch_add(1, Relaxed) < KEEP_AFTER {
             return None;
         }
-        Some(kept.rows.get_or_init(|| sorter.sort(table.rows().iter())))
+        let all = table.live.runs();
+        Some(kept.rows.get_or_init(|| sorter.sort(all.range(0..all.len()))))
     }
 
     /// Forgets the orders by a field.

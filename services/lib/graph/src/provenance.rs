@@ -7,7 +7,7 @@ use spil_proto::{
     model::Kind,
 };
 
-use crate::{ApplyError, Graph, Row, schema::KindSchema, table::Table};
+use crate::{ApplyError, Graph, Row, records::Records, schema::KindSchema, table::Table};
 
 /// The most fields of a kind of which this is kept.
 const MAX_FIELDS: usize = u64::BITS as usize;
@@ -177,22 +177,29 @@ impl Graph {
     pub(crate) fn unaccounted(&self, record: &Record) -> Fields {
         let (Some(entity), Some(id)) = (record.entity(), record.id()) else { return Fields::default() };
         let kind: Kind = entity.kind();
-        let table = self.table(kind);
+        let table = self.raw(kind);
+        let whole = Records { table, sight: None };
         let Some(row) = table.row_of(id).filter(|row| !table.groups(*row).is_empty()) else {
             return Fields::default();
         };
-        let differs = |field: &usize| entity.get(*field) != self.value(kind, row, *field);
+        let differs = |field: &usize| entity.get(*field) != self.value_in(whole, row, *field);
         (0..table.schema.types.len()).filter(differs).fold(Fields::default(), Fields::with)
     }
 }
 
-impl Table {
+impl<'a> Records<'a> {
     /// The write that last set a field. None if the field was never set, was set before this was kept, or is one that the
     /// owner itself keeps up to date.
-    pub fn origin(&self, row: Row, field: usize) -> Option<&Origin> {
-        self.groups(row).iter().find(|group| group.fields.contains(field)).map(|group| &*group.origin)
+    pub fn origin(self, row: Row, field: usize) -> Option<&'a Origin> {
+        if self.sight.is_some_and(|sight| !sight.sees(row) || sight.veils(row, field)) {
+            return None;
+        }
+        let group = self.table.groups(row).iter().find(|group| group.fields.contains(field))?;
+        Some(&group.origin)
     }
+}
 
+impl Table {
     fn groups(&self, row: Row) -> &[Group] {
         self.column(row, self.schema.provenance_column()).map_or(&[], |(column, place)| column.groups(place))
     }

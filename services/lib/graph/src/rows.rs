@@ -1,6 +1,6 @@
 //! Lists of rows in the order of their ids, as callers see them.
 
-use std::{iter::FusedIterator, slice, sync::Arc};
+use std::{iter::FusedIterator, slice, sync::Arc, vec};
 
 use uuid::Uuid;
 
@@ -11,25 +11,51 @@ use crate::{
 };
 
 /// Live records of one kind in the order of their ids, each once.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Rows<'a> {
     table: &'a Table,
-    runs: Runs<'a>,
+    held: Held<'a>,
+}
+
+#[derive(Clone, Debug)]
+enum Held<'a> {
+    /// As they stand in the graph.
+    Runs(Runs<'a>),
+    /// A part of them.
+    Own(Vec<u32>),
 }
 
 impl<'a> Rows<'a> {
     pub(crate) fn of_list(table: &'a Table, list: &'a List) -> Rows<'a> {
-        Rows { table, runs: list.runs() }
+        Rows { table, held: Held::Runs(list.runs()) }
     }
 
     /// Rows that are sorted already.
     pub(crate) fn of_slice(table: &'a Table, rows: &'a [u32]) -> Rows<'a> {
-        Rows { table, runs: Runs::Slice(rows) }
+        Rows { table, held: Held::Runs(Runs::Slice(rows)) }
+    }
+
+    /// Rows that are sorted already, of nobody else.
+    pub(crate) fn of_vec(table: &'a Table, rows: Vec<u32>) -> Rows<'a> {
+        Rows { table, held: Held::Own(rows) }
+    }
+
+    /// The same, held by somebody else.
+    pub(crate) fn borrowed(&self) -> Rows<'_> {
+        Rows { table: self.table, held: Held::Runs(self.runs()) }
+    }
+
+    #[inline]
+    fn runs(&self) -> Runs<'_> {
+        match &self.held {
+            Held::Runs(runs) => *runs,
+            Held::Own(rows) => Runs::Slice(rows),
+        }
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.runs.len()
+        self.runs().len()
     }
 
     /// Whether there is none.
@@ -38,23 +64,23 @@ impl<'a> Rows<'a> {
     }
 
     /// All of them.
-    pub fn iter(&self) -> RowsIter<'a> {
-        self.runs.range(0..self.len())
+    pub fn iter(&self) -> RowsIter<'_> {
+        self.runs().range(0..self.len())
     }
 
     /// The one at a place, counted from 0.
     pub fn get(&self, at: usize) -> Option<Row> {
-        self.runs.get(at).map(Row)
+        self.runs().get(at).map(Row)
     }
 
     /// Those at some places, counted from 0; places beyond the end are left out.
-    pub fn range(&self, range: std::ops::Range<usize>) -> RowsIter<'a> {
-        self.runs.range(range)
+    pub fn range(&self, range: std::ops::Range<usize>) -> RowsIter<'_> {
+        self.runs().range(range)
     }
 
     /// How many have a smaller id.
     pub fn count_before(&self, id: Uuid) -> usize {
-        self.runs.partition_point(|row| self.table.id(Row(row)) < id)
+        self.runs().partition_point(|row| self.table.id(Row(row)) < id)
     }
 
     /// The id at a place.
@@ -64,18 +90,18 @@ impl<'a> Rows<'a> {
 
     /// How many at the front satisfy a test; those that do have to come before those that do not.
     pub(crate) fn partition_point(&self, mut test: impl FnMut(Row) -> bool) -> usize {
-        self.runs.partition_point(|row| test(Row(row)))
+        self.runs().partition_point(|row| test(Row(row)))
     }
 
     /// Those with a greater id, whether there is a record with that id or not.
-    pub fn after(&self, id: Uuid) -> RowsIter<'a> {
-        let start = self.runs.partition_point(|row| self.table.id(Row(row)) <= id);
-        self.runs.range(start..self.len())
+    pub fn after(&self, id: Uuid) -> RowsIter<'_> {
+        let start = self.runs().partition_point(|row| self.table.id(Row(row)) <= id);
+        self.runs().range(start..self.len())
     }
 
     /// Those with a smaller id, whether there is a record with that id or not.
-    pub fn before(&self, id: Uuid) -> RowsIter<'a> {
-        self.runs.range(0..self.count_before(id))
+    pub fn before(&self, id: Uuid) -> RowsIter<'_> {
+        self.runs().range(0..self.count_before(id))
     }
 
     /// Whether a row of the same table is among them.
@@ -84,12 +110,24 @@ impl<'a> Rows<'a> {
     }
 }
 
-impl<'a> IntoIterator for Rows<'a> {
+impl<'a> IntoIterator for &'a Rows<'_> {
     type Item = Row;
     type IntoIter = RowsIter<'a>;
 
     fn into_iter(self) -> RowsIter<'a> {
         self.iter()
+    }
+}
+
+impl<'a> IntoIterator for Rows<'a> {
+    type Item = Row;
+    type IntoIter = RowsIter<'a>;
+
+    fn into_iter(self) -> RowsIter<'a> {
+        match self.held {
+            Held::Runs(runs) => runs.range(0..runs.len()),
+            Held::Own(rows) => RowsIter::of_vec(rows),
+        }
     }
 }
 
@@ -99,13 +137,22 @@ pub struct RowsIter<'a> {
     front: slice::Iter<'a, u32>,
     middle: slice::Iter<'a, Arc<Vec<u32>>>,
     back: slice::Iter<'a, u32>,
+    /// Rows of its own instead.
+    own: vec::IntoIter<u32>,
     left: usize,
 }
 
 impl<'a> RowsIter<'a> {
     /// The rows of `front`, of each of `middle`, and of `back`; `len` in all.
     pub(crate) fn new(front: &'a [u32], middle: &'a [Arc<Vec<u32>>], back: &'a [u32], len: usize) -> RowsIter<'a> {
-        RowsIter { front: front.iter(), middle: middle.iter(), back: back.iter(), left: len }
+        let own = Vec::new().into_iter();
+        RowsIter { front: front.iter(), middle: middle.iter(), back: back.iter(), own, left: len }
+    }
+
+    fn of_vec(rows: Vec<u32>) -> RowsIter<'a> {
+        let mut iter = RowsIter::new(&[], &[], &[], rows.len());
+        iter.own = rows.into_iter();
+        iter
     }
 }
 
@@ -122,9 +169,9 @@ impl Iterator for RowsIter<'_> {
             match self.middle.next() {
                 Some(piece) => self.front = piece.iter(),
                 None => {
-                    let row = self.back.next()?;
+                    let row = self.back.next().copied().or_else(|| self.own.next())?;
                     self.left -= 1;
-                    return Some(Row(*row));
+                    return Some(Row(row));
                 }
             }
         }
@@ -146,9 +193,9 @@ impl DoubleEndedIterator for RowsIter<'_> {
             match self.middle.next_back() {
                 Some(piece) => self.back = piece.iter(),
                 None => {
-                    let row = self.front.next_back()?;
+                    let row = self.front.next_back().copied().or_else(|| self.own.next_back())?;
                     self.left -= 1;
-                    return Some(Row(*row));
+                    return Some(Row(row));
                 }
             }
         }

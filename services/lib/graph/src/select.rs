@@ -7,10 +7,10 @@ use spil_proto::model::{Kind, Step};
 use crate::{
     Budget, Exhausted, Graph, Order, Position, Row,
     filter::{Filter, Plan},
-    order::{Counts, Ranked, Sorter},
+    order::{By, Counts, Ranked, Sorter},
+    records::Records,
     rows::{Rows, RowsIter},
     schema::KindSchema,
-    table::Table,
     walk::destination,
 };
 
@@ -95,11 +95,11 @@ enum Found<'a> {
 }
 
 impl Found<'_> {
-    fn rows<'b>(&'b self, table: &'b Table) -> Rows<'b> {
+    fn rows<'b>(&'b self, table: Records<'b>) -> Rows<'b> {
         match self {
             Found::Whole => table.rows(),
-            Found::Listed(rows) => *rows,
-            Found::Gathered(rows) => Rows::of_slice(table, rows),
+            Found::Listed(rows) => rows.borrowed(),
+            Found::Gathered(rows) => Rows::of_slice(table.table, rows),
         }
     }
 }
@@ -120,12 +120,12 @@ pub struct Page {
 /// Rows in the order asked for, to be filtered.
 #[derive(Clone, Copy)]
 enum Sequence<'a> {
-    ById(Rows<'a>),
-    Sorted(Rows<'a>, Sorter<'a>),
+    ById(&'a Rows<'a>),
+    Sorted(&'a Rows<'a>, Sorter<'a>),
 }
 
 impl<'a> Sequence<'a> {
-    fn rows(self) -> Rows<'a> {
+    fn rows(self) -> &'a Rows<'a> {
         match self {
             Sequence::ById(rows) | Sequence::Sorted(rows, _) => rows,
         }
@@ -193,16 +193,17 @@ impl Graph {
         let found = self.found(query.kind, query.source, plan.as_ref(), budget)?;
         let rows = found.rows(table);
         if let Some(mut counts) = Counts::of(query.order) {
-            let rows = self.counted(query, rows, plan.as_ref(), &mut counts, budget)?;
+            let rows = self.counted(query, &rows, plan.as_ref(), &mut counts, budget)?;
             let sorter = Sorter { graph: self, kind: query.kind, order: query.order, counts: Some(&counts) };
-            return pick(query, Rows::of_slice(table, &rows), sorter, None, budget);
+            return pick(query, &Rows::of_slice(table.table, &rows), sorter, None, budget);
         }
         let sorter = Sorter { graph: self, kind: query.kind, order: query.order, counts: None };
         let kept = if matches!(found, Found::Whole) { self.kept_order(table, sorter) } else { None };
-        let sequence = match kept {
-            _ if query.order.is_empty() => Sequence::ById(rows),
-            Some(sorted) => Sequence::Sorted(Rows::of_slice(table, sorted), sorter),
-            None => return pick(query, rows, sorter, plan.as_ref(), budget),
+        let kept = kept.map(|sorted| Rows::of_slice(table.table, sorted));
+        let sequence = match &kept {
+            _ if query.order.is_empty() => Sequence::ById(&rows),
+            Some(sorted) => Sequence::Sorted(sorted, sorter),
+            None => return pick(query, &rows, sorter, plan.as_ref(), budget),
         };
         match &plan {
             None => cut(query, sequence, budget),
@@ -233,7 +234,7 @@ impl Graph {
         let found = self.found(kind, source, plan.as_ref(), budget)?;
         let rows = found.rows(self.table(kind));
         budget.spend(rows.len() as u64)?;
-        let Some(plan) = plan else { return Ok(rows.iter().collect()) };
+        let Some(plan) = plan else { return Ok(rows.into_iter().collect()) };
         let mut passed = Vec::new();
         for row in rows {
             if plan.matches(self, kind, row, budget)? {
@@ -257,7 +258,13 @@ impl Graph {
                 Some(rows) => Found::Gathered(rows),
                 None => Found::Whole,
             },
-            Source::Rows(rows) => gathered(rows.to_vec()),
+            Source::Rows(rows) => {
+                let table = self.table(kind);
+                match table.sight {
+                    None => gathered(rows.to_vec()),
+                    Some(_) => gathered(rows.iter().copied().filter(|row| table.is_live(*row)).collect()),
+                }
+            }
             Source::Referrers { to, row, field } => Found::Listed(self.referrers(to, row, kind, field)),
             Source::References { from, row, field } => {
                 let leads_here = KindSchema::of(from).reference(field).is_some_and(|found| found.to == kind);
@@ -279,7 +286,7 @@ impl Graph {
     fn counted(
         &self,
         query: &Select<'_>,
-        rows: Rows<'_>,
+        rows: &Rows<'_>,
         plan: Option<&Plan<'_>>,
         counts: &mut Counts,
         budget: &mut Budget,
@@ -307,8 +314,14 @@ impl Graph {
         Some(rows)
     }
 
-    fn kept_order<'a>(&'a self, table: &'a Table, sorter: Sorter<'_>) -> Option<&'a [u32]> {
-        table.orders.sorted(sorter, table)
+    /// All records in an order that is kept. Where some are not seen, or the values that decide, there is none.
+    fn kept_order<'a>(&'a self, table: Records<'a>, sorter: Sorter<'_>) -> Option<&'a [u32]> {
+        if let (Some(sight), [level]) = (table.sight, sorter.order)
+            && (!sight.sees_all() || matches!(level.by, By::Field(field) if sight.veils_some(field)))
+        {
+            return None;
+        }
+        table.table.orders.sorted(sorter, table.table)
     }
 }
 
@@ -401,7 +414,7 @@ fn sift_page(query: &Select<'_>, sequence: Sequence<'_>, sieve: &mut Sieve<'_, '
 /// A page in an order that is not kept: one pass that holds on to the best only.
 fn pick(
     query: &Select<'_>,
-    rows: Rows<'_>,
+    rows: &Rows<'_>,
     sorter: Sorter<'_>,
     plan: Option<&Plan<'_>>,
     budget: &mut Budget,

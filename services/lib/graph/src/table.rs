@@ -1,7 +1,8 @@
 //! The records of one kind.
 
-use rust_decimal::Decimal;
-use spil_proto::model::{ExternalId, FieldType, Kind, Translation, field};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use spil_proto::model::{ExternalId, Kind};
 use uuid::Uuid;
 
 use crate::{
@@ -9,22 +10,18 @@ use crate::{
     block::{BLOCK_ROWS, Block},
     chunks::Chunks,
     column::Column,
-    index::{Index, hash_external_id, hash_id, hash_key},
+    index::{Index, hash_id},
     list::{Ids, List},
     order::Orders,
-    rows::Rows,
     schema::KindSchema,
 };
 
 /// The most rows of one kind.
 pub(crate) const MAX_ROWS: usize = 1 << 31;
 
-/// The records of one kind, with typed readers.
-///
-/// Readers never fail: for a row that is not live, a field that does not exist, and a field of another type than the reader's,
-/// there is no value.
+/// The records of one kind, whoever may see them: [`Records`](crate::Records) are what callers get.
 #[derive(Clone, Debug)]
-pub struct Table {
+pub(crate) struct Table {
     pub(crate) schema: &'static KindSchema,
     pub(crate) blocks: Chunks<Block>,
     /// How many rows there are: live ones, placeholders and free ones.
@@ -36,6 +33,14 @@ pub struct Table {
     pub(crate) by_key: Index,
     pub(crate) by_external_id: Index,
     pub(crate) orders: Orders,
+    /// Differs from that of every other table and of every state of this one in which other records are live.
+    pub(crate) stamp: u64,
+}
+
+/// A stamp that no table has had.
+pub(crate) fn next_stamp() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Relaxed)
 }
 
 impl Ids for Table {
@@ -64,151 +69,44 @@ impl Table {
             by_key: Index::default(),
             by_external_id: Index::default(),
             orders: Orders::new(schema.types.len()),
+            stamp: next_stamp(),
         }
     }
 
     /// The kind of the records.
-    pub fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> Kind {
         self.schema.kind
     }
 
-    /// How many live records there are.
-    pub fn len(&self) -> usize {
-        self.live.len()
-    }
-
-    /// Whether there is no live record.
-    pub fn is_empty(&self) -> bool {
-        self.live.is_empty()
-    }
-
-    /// The live records in the order of their ids.
-    pub fn rows(&self) -> Rows<'_> {
-        Rows::of_list(self, &self.live)
-    }
-
     /// The live record with an id.
-    pub fn row_of(&self, id: Uuid) -> Option<Row> {
+    pub(crate) fn row_of(&self, id: Uuid) -> Option<Row> {
         self.find(id).map(Row).filter(|row| self.is_live(*row))
-    }
-
-    /// The live record with a key. Should two have the same for a moment, the one with the smaller id.
-    pub fn row_of_key(&self, key: &str) -> Option<Row> {
-        self.rows_of_key(key).min_by_key(|row| self.id(*row))
-    }
-
-    pub(crate) fn rows_of_key(&self, key: &str) -> impl Iterator<Item = Row> {
-        self.by_key.candidates(hash_key(key)).map(Row).filter(move |row| self.text(*row, field::KEY) == Some(key))
-    }
-
-    /// The live record with an external id. Should two have the same for a moment, the one with the smaller id.
-    pub fn row_of_external_id(&self, system: &str, id: &str) -> Option<Row> {
-        self.rows_of_external_id(system, id).min_by_key(|row| self.id(*row))
-    }
-
-    pub(crate) fn rows_of_external_id(&self, system: &str, id: &str) -> impl Iterator<Item = Row> {
-        self.by_external_id.candidates(hash_external_id(system, id)).map(Row).filter(move |row| {
-            let mut items = self.external_ids(*row, field::EXTERNAL_IDS).iter();
-            items.any(|item| item.system == system && item.id == id)
-        })
     }
 
     /// Whether a row is a live record.
     #[inline]
-    pub fn is_live(&self, row: Row) -> bool {
+    pub(crate) fn is_live(&self, row: Row) -> bool {
         let (block, place) = split(row.0);
         block < self.blocks.len() && self.blocks.get(block).live.get(place)
     }
 
     /// The id of a row; nil for a row that does not exist.
     #[inline]
-    pub fn id(&self, row: Row) -> Uuid {
+    pub(crate) fn id(&self, row: Row) -> Uuid {
         let (block, place) = split(row.0);
         if block < self.blocks.len() { self.blocks.get(block).ids[place] } else { Uuid::nil() }
     }
 
     /// A text.
     #[inline]
-    pub fn text(&self, row: Row, field: usize) -> Option<&str> {
+    pub(crate) fn text(&self, row: Row, field: usize) -> Option<&str> {
         let (column, place) = self.column(row, field)?;
         column.text(place)
     }
 
-    /// A whole number.
-    #[inline]
-    pub fn int(&self, row: Row, field: usize) -> Option<i64> {
-        matches!(self.schema.field_type(field)?, FieldType::Int).then(|| self.raw_integer(row, field))?
-    }
-
-    /// A number.
-    #[inline]
-    pub fn float(&self, row: Row, field: usize) -> Option<f64> {
-        let (column, place) = self.column(row, field)?;
-        column.float(place)
-    }
-
-    /// True or false.
-    #[inline]
-    pub fn boolean(&self, row: Row, field: usize) -> Option<bool> {
-        matches!(self.schema.field_type(field)?, FieldType::Bool)
-            .then(|| self.raw_integer(row, field))?
-            .map(|number| number != 0)
-    }
-
-    /// A day: days since 1970-01-01.
-    #[inline]
-    pub fn date(&self, row: Row, field: usize) -> Option<i32> {
-        matches!(self.schema.field_type(field)?, FieldType::Date)
-            .then(|| self.raw_integer(row, field))?
-            .and_then(|number| i32::try_from(number).ok())
-    }
-
-    /// A moment: microseconds since 1970-01-01T00:00:00Z.
-    #[inline]
-    pub fn date_time(&self, row: Row, field: usize) -> Option<i64> {
-        matches!(self.schema.field_type(field)?, FieldType::DateTime).then(|| self.raw_integer(row, field))?
-    }
-
-    /// A decimal number.
-    #[inline]
-    pub fn decimal(&self, row: Row, field: usize) -> Option<Decimal> {
-        let (column, place) = self.column(row, field)?;
-        column.decimal(place)
-    }
-
-    /// The number of an enumeration value.
-    #[inline]
-    pub fn enumeration(&self, row: Row, field: usize) -> Option<i32> {
-        matches!(self.schema.field_type(field)?, FieldType::Enum(_))
-            .then(|| self.raw_integer(row, field))?
-            .and_then(|number| i32::try_from(number).ok())
-    }
-
-    /// Numbers of enumeration values; empty if there are none.
-    pub fn enumerations(&self, row: Row, field: usize) -> &[i32] {
-        self.column(row, field).map_or(&[], |(column, place)| column.enumerations(place))
-    }
-
-    /// Texts; empty if there are none.
-    pub fn texts(&self, row: Row, field: usize) -> &[String] {
-        self.column(row, field).map_or(&[], |(column, place)| column.texts(place))
-    }
-
     /// External ids; empty if there are none.
-    pub fn external_ids(&self, row: Row, field: usize) -> &[ExternalId] {
+    pub(crate) fn external_ids(&self, row: Row, field: usize) -> &[ExternalId] {
         self.column(row, field).map_or(&[], |(column, place)| column.external_ids(place))
-    }
-
-    /// Names in other languages; empty if there are none.
-    pub fn translations(&self, row: Row, field: usize) -> &[Translation] {
-        self.column(row, field).map_or(&[], |(column, place)| column.translations(place))
-    }
-
-    /// A number that is kept as a whole one, whatever it stands for.
-    #[inline]
-    pub(crate) fn raw_integer(&self, row: Row, field: usize) -> Option<i64> {
-        let (column, place) = self.column(row, field)?;
-        column.integer(place)
     }
 
     /// The target of a reference, live or not.

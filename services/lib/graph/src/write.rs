@@ -14,7 +14,7 @@ use crate::{
     index::{Index, hash_external_id, hash_id, hash_key},
     list::List,
     schema::{self, Reference},
-    table::{MAX_ROWS, Table, split},
+    table::{MAX_ROWS, Table, next_stamp, split},
 };
 
 /// Why a record could not be applied. The graph is then as it was.
@@ -75,6 +75,7 @@ impl Graph {
         }
         if header.retired_at.is_some() {
             self.retire(kind, id);
+            self.keep_sight();
             return Ok(None);
         }
         self.check(entity, kind, id)?;
@@ -89,6 +90,7 @@ impl Graph {
                 self.write_reference(kind, row, reference, &entity.get(reference.field));
             }
         }
+        self.keep_sight();
         Ok(Some((Arc::make_mut(&mut self.tables[place]), Row(row))))
     }
 
@@ -101,10 +103,11 @@ impl Graph {
                 .collect();
             table.forget(table.kind().info().owner == owner, &dropped);
         }
+        self.keep_sight();
     }
 
     fn check(&self, entity: &dyn Entity, kind: Kind, id: Uuid) -> Result<(), ApplyError> {
-        let schema = self.table(kind).schema;
+        let schema = self.raw(kind).schema;
         for (field, ty) in &schema.plain {
             if matches!(ty, FieldType::Decimal) && matches!(entity.get(*field), Value::Text(_)) {
                 let column = kind.info().field(*field).map_or("", |info| info.column);
@@ -113,7 +116,7 @@ impl Graph {
         }
         // A list of references is bounded by the size of a message, which is far below this margin.
         const MARGIN: usize = 1 << 24;
-        let full = |kind: &Kind| self.table(*kind).rows + MARGIN > MAX_ROWS;
+        let full = |kind: &Kind| self.raw(*kind).rows + MARGIN > MAX_ROWS;
         match schema.references.iter().map(|reference| reference.to).chain([kind]).find(full) {
             Some(kind) => Err(ApplyError::Full { kind }),
             None => Ok(()),
@@ -283,6 +286,7 @@ impl Table {
         let mut live = std::mem::take(&mut self.live);
         change(&mut live, self);
         self.live = live;
+        self.stamp = next_stamp();
         self.orders.forget_all();
     }
 
@@ -360,6 +364,7 @@ impl Table {
         }
         if records {
             self.live = List::Empty;
+            self.stamp = next_stamp();
             self.by_key = Index::default();
             self.by_external_id = Index::default();
             self.orders.forget_all();

@@ -7,11 +7,13 @@ mod naive;
 #[path = "naive/random.rs"]
 mod random;
 
+use std::{collections::BTreeSet, sync::Arc};
+
 use naive::{Naive, NaivePage, by_key};
 use proptest::prelude::*;
 use prost::Message;
 use random::{Choices, IDS, KEYS, KINDS, any_filter, any_id, any_order, id_of, record, retired};
-use spil_graph::{Budget, By, Filter, Graph, Position, Row, Select, Source};
+use spil_graph::{Budget, By, Filter, Graph, Position, Row, RowSet, Select, Sight, Source};
 use spil_proto::model::{FieldType, Kind, Owner, Step, Value, field};
 use uuid::Uuid;
 
@@ -142,7 +144,7 @@ fn check_record(graph: &Graph, naive: &Naive, kind: Kind, id: Uuid, row: Row) {
         assert_eq!(ids(graph, relation.to, graph.walk(kind, row, &relation.steps)), expected, "{}", relation.name);
         if let [Step::Inverse { kind: from, field }] = relation.steps[..] {
             let referrers = graph.referrers(kind, row, from, field);
-            assert_eq!(ids(graph, from, referrers), expected);
+            assert_eq!(ids(graph, from, referrers.clone()), expected);
             assert_eq!(referrers.len(), expected.len());
             let mut back = ids(graph, from, referrers.iter().rev());
             back.reverse();
@@ -308,8 +310,162 @@ fn check_facets(
     }
 }
 
+/// The graph as somebody sees it, and the records that are left when all else is taken away.
+fn seen(graph: &Graph, naive: &Naive, choices: &mut Choices<'_>) -> (Graph, Naive) {
+    let mut sight = if choices.chance(8) { Sight::nothing() } else { Sight::everything() };
+    let mut left = naive.clone();
+    for kind in KINDS {
+        let some = |choices: &mut Choices<'_>| -> Arc<RowSet> {
+            let rows = graph.table(kind).rows();
+            Arc::new(rows.into_iter().filter(|_| choices.chance(2)).collect())
+        };
+        let is_in = |rows: &RowSet, id: &Uuid| graph.table(kind).row_of(*id).is_some_and(|row| rows.contains(row));
+        let records = left.records.entry(kind).or_default();
+        match choices.below(6) {
+            0 => {
+                sight.see_none(kind);
+                records.clear();
+            }
+            1..=3 => {
+                let rows = some(choices);
+                records.retain(|id, _| is_in(&rows, id));
+                sight.see_only(graph, kind, rows);
+            }
+            _ => sight.see_all(kind),
+        }
+        for _ in 0..choices.below(3) {
+            let header = [field::ID, field::VERSION, field::CREATED_AT, field::UPDATED_AT, field::RETIRED_AT];
+            let fields: Vec<usize> = (0..kind.info().field_count())
+                .filter(|field| !header.contains(field) && choices.chance(4))
+                .chain([kind.info().field_count() - 1])
+                .collect();
+            let except = if choices.chance(2) { some(choices) } else { Arc::default() };
+            if choices.chance(2) && except.is_empty() {
+                sight.hide(kind, fields.iter().copied());
+            } else {
+                sight.hide_except(graph, kind, fields.iter().copied(), Arc::clone(&except));
+            }
+            for (_, record) in records.iter_mut().filter(|(id, _)| !is_in(&except, id)) {
+                for field in &fields {
+                    record.entity_mut().unwrap().set(*field, Value::Null).unwrap();
+                }
+            }
+        }
+    }
+    (graph.seen_by(&Arc::new(sight)), left)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn what_is_not_seen_is_as_if_it_were_not_there(
+        events in events(100),
+        sight in prop::collection::vec(any::<u8>(), 0..300),
+        queries in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 1..32),
+    ) {
+        let (graph, naive) = play(&events).pop().unwrap();
+        let (restricted, left) = seen(&graph, &naive, &mut Choices::new(&sight));
+        check_records(&restricted, &left);
+        for bytes in &queries {
+            check_query(&restricted, &left, &mut Choices::new(bytes));
+        }
+        // The original shows all it did.
+        check_records(&graph, &naive);
+    }
+
+    #[test]
+    fn a_query_costs_as_if_what_is_not_seen_were_not_there(
+        events in events(80),
+        sight in prop::collection::vec(any::<u8>(), 0..300),
+        queries in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 1..32),
+    ) {
+        let (graph, naive) = play(&events).pop().unwrap();
+        let (restricted, left) = seen(&graph, &naive, &mut Choices::new(&sight));
+        let mut bare = Graph::new();
+        left.records.values().flat_map(|records| records.values()).for_each(|record| bare.apply(record).unwrap());
+        for bytes in &queries {
+            let choices = &mut Choices::new(bytes);
+            let kind = choices.of(&KINDS);
+            let (filter, order) = (any_filter(choices, kind, 3), any_order(choices, kind));
+            let cost = |graph: &Graph| {
+                let mut budget = Budget::new(1_000_000);
+                let query = Select {
+                    kind,
+                    source: Source::All,
+                    filter: Some(&filter),
+                    order: &order,
+                    first: Some(3),
+                    last: None,
+                    after: None,
+                    before: None,
+                    want_total: true,
+                };
+                graph.select(&query, &mut budget).unwrap();
+                budget.left()
+            };
+            prop_assert_eq!(cost(&restricted), cost(&bare), "{:?} {:?}", filter, order);
+        }
+    }
+
+    #[test]
+    fn what_changed_in_what_is_seen_is_told(
+        events in events(80),
+        sights in prop::array::uniform2(prop::collection::vec(any::<u8>(), 0..300)),
+        pick in any::<[prop::sample::Index; 2]>(),
+    ) {
+        let published = play(&events);
+        let mut states = pick.into_iter().zip(&sights).map(|(pick, sight)| {
+            let (graph, naive) = &published[pick.index(published.len())];
+            seen(graph, naive, &mut Choices::new(sight))
+        });
+        let ((new, now), (old, before)) = (states.next().unwrap(), states.next().unwrap());
+        let fields = [field::NAME, field::DESCRIPTION, field::TAGS, field::TRANSLATIONS];
+        for kind in KINDS {
+            let mut expected: Vec<Uuid> = now.ids(kind).into_iter().chain(before.ids(kind)).collect();
+            expected.sort();
+            expected.dedup();
+            expected.retain(|id| {
+                fields.iter().any(|field| now.value(kind, *id, *field) != before.value(kind, *id, *field))
+            });
+            prop_assert_eq!(new.changed_since(&old, kind, &fields), expected);
+        }
+    }
+
+    #[test]
+    fn a_sight_of_other_records_shows_none_of_them(
+        before in events(60),
+        after in events(20),
+        sight in prop::collection::vec(any::<u8>(), 0..300),
+    ) {
+        let (mut graph, naive) = play(&before).pop().unwrap();
+        let (mut restricted, left) = seen(&graph, &naive, &mut Choices::new(&sight));
+        let mut moved = BTreeSet::new();
+        for event in &after {
+            let image = match event {
+                Event::Write { kind, id, bytes } => record(&mut Choices::new(bytes), KINDS[*kind], id_of(*id)),
+                Event::Retire { kind, id } => retired(KINDS[*kind], id_of(*id)),
+                _ => continue,
+            };
+            let kind = image.kind().unwrap();
+            let before = graph.table(kind).len();
+            graph.apply(&image).unwrap();
+            restricted.apply(&image).unwrap();
+            if graph.table(kind).len() != before {
+                moved.insert(kind);
+            }
+        }
+        for kind in KINDS {
+            let (table, whole) = (restricted.table(kind), graph.table(kind));
+            let all = ids(&graph, kind, whole.rows());
+            let seen = ids(&restricted, kind, table.rows());
+            if !moved.contains(&kind) {
+                prop_assert_eq!(&seen, &left.ids(kind), "nothing has come or gone");
+            } else {
+                prop_assert!(seen.is_empty() || seen == all, "{:?}", kind);
+            }
+        }
+    }
 
     #[test]
     fn the_graph_holds_what_was_applied_and_what_was_published_stays(events in events(120)) {

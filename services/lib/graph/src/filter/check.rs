@@ -12,8 +12,8 @@ use crate::{
     column::raw_integer,
     fold::{self, Needle},
     order::compare_floats,
+    records::Records,
     schema::KindSchema,
-    table::Table,
 };
 
 /// A test of one field.
@@ -90,7 +90,7 @@ impl<'f> Check<'f> {
                 (FieldType::TextList, Value::Text(text)) => Check::HasText(text),
                 (FieldType::EnumList(_), Value::Enum(number)) => Check::HasEnum(*number),
                 (FieldType::RefList(to), Value::Id(id)) => {
-                    graph.table(to).find(*id).map_or(Check::Never, Check::HasTarget)
+                    graph.known_row(to, *id).map_or(Check::Never, Check::HasTarget)
                 }
                 (FieldType::ExternalIds, Value::ExternalIds(items)) => Check::HasExternalIds(items),
                 (FieldType::Translations, Value::Translations(items)) => Check::HasTranslations(items),
@@ -121,7 +121,7 @@ impl<'f> Check<'f> {
 
     /// What the test costs: one, and for a search in a text more for a longer one. A filter of many tests must not cost as
     /// little as one of a single test.
-    pub(super) fn cost(&self, table: &Table, row: Row, field: usize) -> u64 {
+    pub(super) fn cost(&self, table: Records<'_>, row: Row, field: usize) -> u64 {
         match self {
             Check::Contains(_) => 1 + table.text(row, field).map_or(0, |text| text.len() as u64 / 64),
             Check::HasTextLike(checks) => {
@@ -136,7 +136,7 @@ impl<'f> Check<'f> {
         }
     }
 
-    pub(super) fn passes(&self, table: &Table, row: Row, field: usize) -> bool {
+    pub(super) fn passes(&self, table: Records<'_>, row: Row, field: usize) -> bool {
         match self {
             Check::Never => false,
             Check::IsNull(wanted) => {
@@ -215,7 +215,7 @@ impl<'f> Bound<'f> {
     }
 
     /// How the value of a record stands to the bound; none if it has no value.
-    fn compare(&self, table: &Table, row: Row, field: usize) -> Option<Ordering> {
+    fn compare(&self, table: Records<'_>, row: Row, field: usize) -> Option<Ordering> {
         Some(match self {
             Bound::Integer(bound) => table.raw_integer(row, field)?.cmp(bound),
             Bound::Float(bound) => compare_floats(table.float(row, field)?, *bound),
@@ -230,7 +230,7 @@ impl<'f> Set<'f> {
     fn new(graph: &Graph, ty: FieldType, values: &'f [Value<'static>]) -> Set<'f> {
         if let FieldType::Ref(to) = ty {
             let ids = values.iter().filter_map(|value| if let Value::Id(id) = value { Some(*id) } else { None });
-            let mut targets: Vec<u32> = ids.filter_map(|id| graph.table(to).find(id)).collect();
+            let mut targets: Vec<u32> = ids.filter_map(|id| graph.known_row(to, id)).collect();
             targets.sort_unstable();
             targets.dedup();
             return Set::Targets(targets);
@@ -282,7 +282,7 @@ impl<'f> Set<'f> {
         matches!(self, Set::Texts(items) if items.binary_search(&text).is_ok())
     }
 
-    fn holds(&self, table: &Table, row: Row, field: usize) -> bool {
+    fn holds(&self, table: Records<'_>, row: Row, field: usize) -> bool {
         match self {
             Set::None => false,
             Set::Integers(items) => {

@@ -40,12 +40,12 @@ fn rows_and_index_entries_of_retired_records_are_used_again() {
             graph.apply(&retired(number - 1)).unwrap();
         }
     }
-    let table = graph.table(Kind::Skill);
+    let table = graph.raw(Kind::Skill);
     assert_eq!(table.len(), 1);
     assert_eq!(entries(table), [3, 1, 1]);
     assert!(table.rows <= 8, "{} rows", table.rows);
     graph.apply(&retired(1999)).unwrap();
-    assert_eq!(entries(graph.table(Kind::Skill)), [0, 0, 0]);
+    assert_eq!(entries(graph.raw(Kind::Skill)), [0, 0, 0]);
     assert_eq!(graph.dangling(), []);
 }
 
@@ -54,8 +54,8 @@ fn a_change_of_references_frees_what_only_they_led_to() {
     let mut graph = Graph::new();
     graph.apply(&skill(1, &[10, 11, 12])).unwrap();
     graph.apply(&skill(1, &[12, 13])).unwrap();
-    assert_eq!(entries(graph.table(Kind::Skill)), [3, 1, 1]);
-    assert_eq!(graph.table(Kind::Skill).row_of(Uuid::from_u128(12)), None);
+    assert_eq!(entries(graph.raw(Kind::Skill)), [3, 1, 1]);
+    assert_eq!(graph.raw(Kind::Skill).row_of(Uuid::from_u128(12)), None);
 }
 
 #[test]
@@ -71,17 +71,17 @@ fn a_cleared_owner_leaves_only_what_others_refer_to() {
         graph.apply(&skill(number, &[number + 1])).unwrap();
     }
     graph.clear(Owner::Workforce);
-    assert_eq!(entries(graph.table(Kind::Skill)), [1, 0, 0]);
+    assert_eq!(entries(graph.raw(Kind::Skill)), [1, 0, 0]);
     for number in 1..1000 {
         graph.apply(&skill(number, &[])).unwrap();
     }
-    let table = graph.table(Kind::Skill);
+    let table = graph.raw(Kind::Skill);
     assert_eq!((table.len(), entries(table)), (999, [999, 999, 999]));
     assert!(table.rows <= 1024, "{} rows", table.rows);
     assert_eq!(graph.dangling(), []);
     graph.clear(Owner::Capability);
     graph.clear(Owner::Workforce);
-    assert_eq!(graph.table(Kind::Skill).rows, 0);
+    assert_eq!(graph.raw(Kind::Skill).rows, 0);
 }
 
 #[test]
@@ -98,5 +98,5 @@ fn what_can_not_be_applied_changes_nothing() {
     let record = Record { entity: Some(spil_proto::changefeed::v1::record::Entity::Benefit(benefit)) };
     let expected = ApplyError::Malformed { kind: Kind::Benefit, id, column: "value" };
     assert_eq!(graph.apply(&record), Err(expected));
-    assert_eq!(graph.table(Kind::Benefit).rows, 0);
+    assert_eq!(graph.raw(Kind::Benefit).rows, 0);
 }
