@@ -68,7 +68,7 @@ fn check(graph: &Graph, naive: &Naive) {
     assert_eq!(table.len(), naive.len());
     for (id, known) in naive {
         let row = table.row_of(Uuid::from_u128(*id)).unwrap();
-        for number in 0..table.schema.types.len() {
+        for number in 0..table.schema().types.len() {
             let told = table.origin(row, number).map(|origin| origin.at);
             assert_eq!(told, known.get(&number).copied(), "{id} {number}");
         }
@@ -156,7 +156,7 @@ fn what_was_written_together_is_kept_once() {
         graph.apply_change(&skill(id, "new"), &tags(&[0, 1]), &origin(3)).unwrap();
     }
     let distinct = |graph: &Graph| -> Vec<usize> {
-        let table = graph.table(Kind::Skill);
+        let table = graph.raw(Kind::Skill);
         let columns = table.blocks.iter().map(|block| block.column(table.schema.provenance_column()));
         columns
             .map(|column| match column {
