@@ -3,6 +3,7 @@
 //! [`follow`] reads the change feeds and publishes the graph in [`live`]; [`graphql`] answers requests from it; [`http`] is the
 //! front door. [`schema_check`] says what a change of the schema breaks.
 
+pub mod access;
 pub mod follow;
 pub mod graphql;
 pub mod http;

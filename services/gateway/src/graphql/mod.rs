@@ -3,6 +3,7 @@
 
 mod bind;
 mod cursor;
+mod demand;
 mod document;
 pub mod error;
 mod execute;
@@ -32,8 +33,13 @@ use apollo_compiler::{introspection, response::JsonMap, validation::Valid};
 use bytes::Bytes;
 use futures::Stream;
 use serde_json::json;
-use spil_auth::{Caller, Permission};
-use spil_proto::{changefeed::v1::Cursor, model::Owner, owner::OwnerClient};
+use spil_access::{PolicyHandle, Viewer};
+use spil_auth::Caller;
+use spil_proto::{
+    changefeed::v1::Cursor,
+    model::{Owner, Purpose},
+    owner::OwnerClient,
+};
 
 pub use request::{PersistedQuery, Request, RequestExtensions};
 pub(crate) use scalar::date_time_text;
@@ -41,16 +47,18 @@ use tokio::sync::Semaphore;
 
 use self::{
     bind::Bound,
+    demand::authorize,
     document::{Documents, Prepared},
     error::{Code, GraphqlError},
     execute::{Halt, Writer},
     limits::Limits,
-    plan::{Item, MutationField, Plan, QueryField, Root},
+    plan::{Item, MutationField, Plan, Root},
     schema::SpilSchema,
     subscription::Subscriptions,
     trusted::DocumentRules,
 };
 use crate::{
+    access::{Sights, View},
     live::{self, Live, Published},
     search::{Indexed, Search},
 };
@@ -116,6 +124,8 @@ pub struct Engine {
     live: Arc<Live>,
     clients: [OwnerClient; 3],
     limits: Limits,
+    policy: Arc<PolicyHandle>,
+    sights: Arc<Sights>,
     /// How many costly queries run at once.
     heavy: Arc<Semaphore>,
     subscriptions: Subscriptions,
@@ -129,8 +139,8 @@ impl Engine {
         let documents = Documents::new(schema, limits.clone(), DOCUMENTS);
         let heavy = Arc::new(Semaphore::new(thread::available_parallelism().map_or(2, NonZeroUsize::get)));
         let subscriptions = Subscriptions::new(&limits);
-        let search = OnceLock::new();
-        Self { schema, documents, live, clients, limits, heavy, subscriptions, search }
+        let (policy, sights, search) = (PolicyHandle::built_in(), Arc::default(), OnceLock::new());
+        Self { schema, documents, live, clients, limits, policy, sights, heavy, subscriptions, search }
     }
 
     /// Starts to build the index for searches, which else is built when somebody searches. Needs a runtime.
@@ -147,6 +157,23 @@ impl Engine {
     pub fn with_rules(mut self, rules: DocumentRules) -> Self {
         self.documents.set_rules(rules);
         self
+    }
+
+    /// The same engine with another policy than the built-in one.
+    #[must_use]
+    pub fn with_policy(mut self, policy: Arc<PolicyHandle>) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// What a caller may do by the policy in force, and see for a purpose.
+    pub fn viewer(&self, caller: &Caller, purpose: Option<Purpose>) -> Viewer {
+        self.policy.load().viewer(caller, purpose)
+    }
+
+    /// What a viewer sees of a state of the graph.
+    pub async fn view(&self, viewer: &Viewer, published: &Arc<Published>) -> View {
+        self.sights.view(viewer, published).await
     }
 
     /// Whether the schema may be asked for.
@@ -216,7 +243,8 @@ impl Engine {
             }
             _ => {}
         }
-        authorize(caller, &plan).map_err(one)?;
+        let viewer = self.viewer(caller, None);
+        authorize(&viewer, &plan).map_err(one)?;
         let bound = bind::bind(&plan, &variables).map_err(one)?;
         let wanted = request.extensions.and_then(|extensions| extensions.consistency);
         let published = self.fresh(wanted.as_deref()).await.map_err(one)?;
@@ -448,21 +476,6 @@ fn finish(result: Result<Vec<u8>, Halt>) -> Response {
         Ok(body) => Response { body: body.into(), status: ResponseStatus::Executed },
         Err(halt) => failed(&[halt.into()]),
     }
-}
-
-/// Says whether the caller may run a plan.
-fn authorize(caller: &Caller, plan: &Plan) -> Result<(), GraphqlError> {
-    let needed: &[Permission] = match &plan.root {
-        Root::Query(items) if items.iter().any(|item| matches!(item.what, QueryField::Snapshot(_))) => {
-            &[Permission::Read, Permission::Admin]
-        }
-        Root::Query(_) | Root::Subscription(_) => &[Permission::Read],
-        Root::Mutation(_) => &[Permission::Read, Permission::Write],
-    };
-    needed
-        .iter()
-        .try_for_each(|permission| caller.require(*permission))
-        .map_err(|forbidden| GraphqlError::new(Code::Forbidden, forbidden.to_string()))
 }
 
 /// The index as it shows a state of the graph, or, where that takes too long, as it is.

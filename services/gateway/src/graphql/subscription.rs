@@ -92,7 +92,7 @@ impl Engine {
         planned: Planned,
     ) -> Result<Started, GraphqlError> {
         let Planned { prepared, variables, plan } = planned;
-        authorize(caller, &plan)?;
+        authorize(&self.viewer(caller, None), &plan)?;
         let Root::Subscription(item) = &plan.root else {
             return Err(GraphqlError::new(Code::Internal, "this is no subscription"));
         };

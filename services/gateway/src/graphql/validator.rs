@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use apollo_compiler::response::JsonMap;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
-use spil_auth::{Caller, Permission};
+use spil_auth::Caller;
 
 use super::{
     Engine, Request, authorize, bind,
@@ -18,7 +18,7 @@ const BYTES: usize = 18;
 
 impl Engine {
     /// The validator of the answer to a query in a media type, as the graph is now: a weak entity tag. Two answers with one validator
-    /// were made by the same build of the same state of the graph, for the same caller with the same permissions, from the same
+    /// were made by the same build of the same state of the graph, for the same caller who sees the same, from the same
     /// document, operation and variables.
     ///
     /// None where the answer says more than the graph, where the request is no query, and where it would be refused. If the graph
@@ -30,19 +30,19 @@ impl Engine {
         if items.iter().any(|item| matches!(item.what, QueryField::Snapshot(_))) || planned.plan.searches() {
             return None;
         }
-        authorize(caller, &planned.plan).ok()?;
+        let viewer = self.viewer(caller, None);
+        authorize(&viewer, &planned.plan).ok()?;
         bind::bind(&planned.plan, &planned.variables).ok()?;
         let wanted = request.extensions.as_ref().and_then(|extensions| extensions.consistency.as_deref());
         let published = self.fresh(wanted).await.ok()?;
         let none = JsonMap::new();
         let variables = serde_json::to_vec(request.variables.as_ref().unwrap_or(&none)).ok()?;
-        let permissions = Permission::ALL.map(|permission| u8::from(caller.permissions().contains(permission)));
         let mut hash = Sha256::new();
         for part in [
             build_hash(self.schema).as_slice(),
             published.token().as_bytes(),
             caller.subject().as_bytes(),
-            &permissions,
+            viewer.key().as_bytes(),
             media.as_bytes(),
             planned.prepared.text().as_bytes(),
             request.operation_name.as_deref().unwrap_or_default().as_bytes(),

@@ -301,7 +301,13 @@ impl Checker<'_> {
             let right = Right { scope: scope.unwrap_or(Scope::All), fields, with };
             for action in &actions {
                 let purposes = if *action == Action::Identify { purposes.clone() } else { None };
-                all.push(Allowed { action: *action, kind, right: right.clone(), purposes });
+                let mut right = right.clone();
+                if *action == Action::Read {
+                    // Whoever sees a record sees its id, its version and its times: every answer about it rests on them.
+                    let of_itself = kind.info().fields().filter(|field| !field.writable).map(|field| field.index);
+                    right.fields = right.fields.or(of_itself.collect());
+                }
+                all.push(Allowed { action: *action, kind, right, purposes });
             }
         }
         all

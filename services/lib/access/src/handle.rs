@@ -47,6 +47,11 @@ impl PolicyHandle {
         Ok(Arc::new(Self { current, watched: Some(watched) }))
     }
 
+    /// The policy that is in force where none is given. Should it be none, which a test holds it is not, nothing is allowed.
+    pub fn built_in() -> Arc<Self> {
+        Self::open(None).unwrap_or_else(|_| Self::fixed(Policy::nothing()))
+    }
+
     /// A policy that stays.
     pub fn fixed(policy: Policy) -> Arc<Self> {
         Arc::new(Self { current: ArcSwap::from_pointee(policy), watched: None })

@@ -7,7 +7,7 @@ use std::{
 
 use lru::LruCache;
 use spil_auth::Caller;
-use spil_proto::model::{ENUMS, Kind, Purpose};
+use spil_proto::model::{Kind, Purpose};
 
 use crate::{
     Action, PolicyError, Right, Rights, Viewer,
@@ -63,6 +63,11 @@ impl Policy {
     pub fn parse(name: &str, text: &str) -> Result<Self, PolicyError> {
         let Checked { worker, roles } = check(name, text)?;
         Ok(Self { worker, roles, rights: Mutex::new(LruCache::new(KEPT_RIGHTS)) })
+    }
+
+    /// A policy that allows nothing.
+    pub fn nothing() -> Self {
+        Self { worker: None, roles: Vec::new(), rights: Mutex::new(LruCache::new(KEPT_RIGHTS)) }
     }
 
     /// What a caller may do, and what may be seen for a purpose.
@@ -126,12 +131,16 @@ impl Policy {
 
 /// Every purpose.
 pub(crate) fn purposes() -> impl Iterator<Item = Purpose> {
-    let list = ENUMS.iter().find(|list| list.name == "Purpose");
-    list.into_iter().flat_map(|list| list.values).filter_map(|value| Purpose::try_from(value.number).ok())
+    (1..).map_while(|number| Purpose::try_from(number).ok())
 }
 
 /// The purpose with a name: `SKILL_DEVELOPMENT`.
 pub(crate) fn purpose_by_name(name: &str) -> Option<Purpose> {
-    let list = ENUMS.iter().find(|list| list.name == "Purpose")?;
-    Purpose::try_from(list.number_of(name)?).ok()
+    purposes().find(|purpose| purpose_name(*purpose) == name)
+}
+
+/// The name of a purpose: `SKILL_DEVELOPMENT`.
+pub(crate) fn purpose_name(purpose: Purpose) -> &'static str {
+    let name = purpose.as_str_name();
+    name.strip_prefix("PURPOSE_").unwrap_or(name)
 }

@@ -167,7 +167,7 @@ impl ChangeStream {
             let past = self.reader.past(&revision, next);
             if wanted.admits(&revision, event) {
                 // What the caller may see can change with each event.
-                authorize(&self.caller, &feed.plan)?;
+                authorize(&self.engine.viewer(&self.caller, None), &feed.plan)?;
                 if let Some(body) = self.written(&revision, number, entry, &past).await? {
                     self.reader = past;
                     self.current = Some(Current { revision, next, entry });
