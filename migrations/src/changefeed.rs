@@ -3,3 +3,4 @@
 pub(crate) mod m20261123_000001_create_change_log;
 pub(crate) mod m20261124_000000_keep_provenance;
 pub(crate) mod m20261124_000100_create_one_way_token;
+pub(crate) mod m20261125_000100_chain_revisions;

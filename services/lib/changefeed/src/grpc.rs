@@ -74,7 +74,8 @@ macro_rules! serve {
 
             async fn apply(&self, request: Request<ApplyRequest>) -> Result<Response<ApplyResponse>, Status> {
                 let caller = self.caller(request.metadata())?;
-                let answer = self.service.apply(&caller, request.into_inner()).await;
+                let peer = request.remote_addr().map(|address| address.ip());
+                let answer = self.service.apply_from(&caller, request.into_inner(), peer).await;
                 answer.map(Response::new).map_err(|error| status::of_apply(&error))
             }
 

@@ -7,6 +7,7 @@
 //! row that stays locked until the commit, and write the changes under it. A follower that has seen revision *n* has seen
 //! everything that was ever committed up to it.
 
+mod chain;
 mod clock;
 mod command;
 mod grpc;
@@ -14,8 +15,9 @@ mod rule;
 mod service;
 mod store;
 
+pub use chain::{Chain, Checkpoint, NoCheckpoint};
 pub use clock::{Clock, WallClock};
 pub use grpc::routes;
 pub use rule::{Effect, Findings, Proposal, Related, Rules};
 pub use service::{ApplyError, DigestError, FeedError, FeedLimits, FeedStream, OwnerService};
-pub use store::{Store, StoreConfig, StoreError, open};
+pub use store::{Fault, Store, StoreConfig, StoreError, Verified, open};

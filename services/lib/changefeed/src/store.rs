@@ -1,6 +1,7 @@
 //! The database of an owner. This is the only place that knows SQL, sea-orm and sqlx.
 
 mod apply;
+mod chain;
 mod connect;
 mod digest;
 mod doorbell;
@@ -32,6 +33,7 @@ use spil_proto::model::Owner;
 use tokio::sync::Semaphore;
 
 pub(crate) use apply::{Attempt, AttemptError, Batch};
+pub use chain::{Fault, Verified};
 pub use connect::{StoreConfig, open};
 use doorbell::Doorbell;
 pub use error::StoreError;

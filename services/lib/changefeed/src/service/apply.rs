@@ -1,6 +1,6 @@
 //! Applying a batch of commands.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use rand::RngExt;
 use spil_auth::{Caller, Forbidden, Permission};
@@ -20,6 +20,10 @@ const MAX_COMMANDS: usize = 10_000;
 const MAX_NAME_BYTES: usize = 256;
 /// The most bytes of what identifies the whole that a batch is a part of.
 const MAX_WHOLE_BYTES: usize = 64;
+/// The most bytes of a reason.
+const MAX_REASON_BYTES: usize = 1 << 10;
+/// What is kept of the way of a batch that was sent here at first.
+const DIRECT: &str = "grpc";
 /// The actor of a batch that writes records of a kind with a field that is only written.
 const ANONYMOUS: &str = "anonymous";
 /// How often a batch is tried when others are in its way.
@@ -58,7 +62,20 @@ impl OwnerService {
     ///
     /// # Errors
     /// If the caller may not write, the request as a whole is not sound, or the database can not store it.
-    pub async fn apply(&self, caller: &Caller, mut request: ApplyRequest) -> Result<ApplyResponse, ApplyError> {
+    pub async fn apply(&self, caller: &Caller, request: ApplyRequest) -> Result<ApplyResponse, ApplyError> {
+        self.apply_from(caller, request, None).await
+    }
+
+    /// The same for a batch that came from an address.
+    ///
+    /// # Errors
+    /// As those of [`OwnerService::apply`].
+    pub async fn apply_from(
+        &self,
+        caller: &Caller,
+        mut request: ApplyRequest,
+        peer: Option<IpAddr>,
+    ) -> Result<ApplyResponse, ApplyError> {
         caller.require(Permission::Write)?;
         let source = checked_name(&request.source)
             .ok_or(ApplyError::Request("`source` must have at most 256 bytes and no control characters"))?;
@@ -70,6 +87,11 @@ impl OwnerService {
         if request.batch.len() > MAX_WHOLE_BYTES {
             return Err(ApplyError::Request("`batch` must have at most 64 bytes"));
         }
+        if request.reason.len() > MAX_REASON_BYTES || request.reason.chars().any(char::is_control) {
+            return Err(ApplyError::Request("`reason` must have at most 1,024 bytes and no control characters"));
+        }
+        let way = checked_name(&std::mem::take(&mut request.origin))
+            .ok_or(ApplyError::Request("`origin` must have at most 256 bytes and no control characters"))?;
         let dry_run = std::mem::take(&mut request.dry_run);
         let mut apart = None;
         let key = if dry_run && request.idempotency_key.is_empty() {
@@ -85,7 +107,7 @@ impl OwnerService {
         };
         let owner = self.owner();
         let commands: Vec<_> = request.commands.iter().map(|command| prepare(owner, command)).collect();
-        // Who sends an answer is often who gives it.
+        // Who sends an answer is often who gives it: neither a name nor an address is kept.
         let is_nameless = commands.iter().flatten().any(|command| !command.kind.info().one_way.is_empty());
         let batch = Batch {
             commands,
@@ -95,6 +117,8 @@ impl OwnerService {
             actor: if is_nameless { ANONYMOUS } else { caller.subject() }.to_owned(),
             source,
             run,
+            reason: request.reason,
+            way: if is_nameless { String::new() } else { way_of(way, peer) },
         };
         // A task of its own: a caller that hangs up does not stop a transaction half way.
         let service = self.clone();
@@ -155,6 +179,16 @@ fn hide_records(response: &mut ApplyResponse) {
     for item in &mut response.items {
         item.record = None;
         item.conflicting_fields.clear();
+    }
+}
+
+/// By which way a batch came: what its sender says, if it came in elsewhere, and from where it was sent here.
+fn way_of(said: String, peer: Option<IpAddr>) -> String {
+    match (said.is_empty(), peer) {
+        (true, None) => DIRECT.to_owned(),
+        (true, Some(peer)) => format!("{DIRECT} {peer}"),
+        (false, None) => said,
+        (false, Some(peer)) => format!("{said} by {DIRECT} {peer}"),
     }
 }
 

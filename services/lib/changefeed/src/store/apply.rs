@@ -17,7 +17,7 @@ use super::{
     head::{self, Head},
     idempotency::{self, BatchKey},
     load::{self, LoadError},
-    log::{self, Entry},
+    log::{self, Deed, Entry},
     one_way, write,
 };
 use crate::{
@@ -45,6 +45,10 @@ pub(crate) struct Batch {
     pub(crate) actor: String,
     pub(crate) source: String,
     pub(crate) run: String,
+    /// Why, in the words of the caller.
+    pub(crate) reason: String,
+    /// By which way it came, and from where as far as that is known.
+    pub(crate) way: String,
 }
 
 /// One try to apply a batch.
@@ -179,8 +183,9 @@ impl Store {
             }
             doorbell::ring_on_commit(transaction, self).await?;
             // From here on every other writer waits: nothing but the last statements.
-            let head = head::advance(transaction, attempt.mark).await?;
-            log::append(self, transaction, &head, &origin, &entries).await?;
+            let (head, previous) = head::advance(transaction, attempt.mark).await?;
+            let deed = Deed { origin: &origin, reason: &batch.reason, way: &batch.way };
+            log::append(self, transaction, (&head, previous), &deed, &entries).await?;
             head
         };
         response.cursor = Some(head.cursor());

@@ -9,7 +9,8 @@ use sea_orm::{
 use spil_proto::changefeed::v1::Cursor;
 use uuid::Uuid;
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, chain};
+use crate::chain::Chain;
 
 const TABLE: &str = "change_head";
 const COLUMNS: [&str; 5] = ["store_id", "epoch", "revision", "mark", "trimmed_through"];
@@ -108,15 +109,26 @@ pub(super) async fn read<C: ConnectionTrait>(db: &C) -> Result<Head, StoreError>
     one(db.query_one(&statement).await?)
 }
 
-/// Takes the next revision and marks it. From here to the commit nobody else can: revisions are committed in their order.
-pub(super) async fn advance(transaction: &DatabaseTransaction, mark: NonZeroU64) -> Result<Head, StoreError> {
+/// Takes the next revision and marks it. From here to the commit nobody else can: revisions are committed in their order. Answers with the
+/// link of the chain that the revision is to hang on.
+pub(super) async fn advance(
+    transaction: &DatabaseTransaction,
+    mark: NonZeroU64,
+) -> Result<(Head, Chain), StoreError> {
+    let columns = COLUMNS.map(Expr::col).into_iter().chain([Expr::cust(chain::PREVIOUS)]);
     let statement = Query::update()
         .table(TABLE)
         .value("revision", Expr::col("revision").add(1))
         .value("mark", mark_column(mark.get()))
-        .returning(Query::returning().columns(COLUMNS))
+        .returning(Query::returning().exprs(columns))
         .to_owned();
-    one(transaction.query_one(&statement).await?)
+    let row = transaction.query_one(&statement).await?;
+    let previous = match &row {
+        Some(row) => row.try_get_by_index(COLUMNS.len())?,
+        None => None,
+    };
+    let head = one(row)?;
+    Ok((head, chain::previous(&head, previous)?))
 }
 
 /// Says that changes up to a revision are no longer kept; never takes back what was said before.

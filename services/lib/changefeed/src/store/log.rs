@@ -12,10 +12,13 @@ use super::{
     head::{self, Head},
     row, statement,
 };
-use crate::command::working_set::Changed;
+use crate::{
+    chain::{Chain, Link, LoggedChange, LoggedRevision},
+    command::working_set::Changed,
+};
 
-const REVISION: &str = "revision";
-const CHANGE: &str = "change";
+pub(super) const REVISION: &str = "revision";
+pub(super) const CHANGE: &str = "change";
 /// How much of the log is read at once: revisions, changes, bytes. One revision is always read whole.
 const PAGE_REVISIONS: u64 = 512;
 const PAGE_CHANGES: i64 = 2_000;
@@ -39,42 +42,85 @@ pub(super) struct Entry<'a> {
     pub(super) fields: Vec<u32>,
 }
 
-/// Writes a revision. The head must have been advanced to it in the same transaction.
+/// What is told of a revision as a whole.
+pub(super) struct Deed<'a> {
+    /// Who wrote it, when, and where the data come from.
+    pub(super) origin: &'a Origin,
+    /// Why, in the words of whoever wrote it.
+    pub(super) reason: &'a str,
+    /// By which way it came.
+    pub(super) way: &'a str,
+}
+
+/// Writes a revision, which hangs on the link before it. The head must have been advanced to it in the same transaction.
 pub(super) async fn append(
     store: &Store,
     transaction: &DatabaseTransaction,
-    head: &Head,
-    origin: &Origin,
+    (head, previous): (&Head, Chain),
+    deed: &Deed<'_>,
     entries: &[Entry<'_>],
 ) -> Result<(), StoreError> {
     let number = signed(head.revision);
+    let origin = deed.origin;
     let bytes: usize = entries.iter().map(|entry| entry.bytes.len()).sum();
+    let entries: Vec<(&Entry<'_>, Vec<u8>)> = entries
+        .iter()
+        // In the form of the message that it becomes a part of.
+        .map(|entry| (entry, Change { record: None, fields: entry.fields.clone() }.encode_to_vec()))
+        .collect();
+    let row = LoggedRevision {
+        number: head.revision,
+        mark: head.mark,
+        at: origin.at,
+        actor: &origin.actor,
+        source: &origin.source,
+        run: &origin.run,
+        reason: deed.reason,
+        origin: deed.way,
+        changes: i32::try_from(entries.len()).unwrap_or(i32::MAX).into(),
+        bytes: i64::try_from(bytes).unwrap_or(i64::MAX),
+    };
+    let mut link = Link::new(previous, &row);
+    for (ordinal, (entry, fields)) in (0..).zip(&entries) {
+        link.add(&LoggedChange {
+            ordinal,
+            kind: entry.change.kind as i32,
+            id: entry.change.id,
+            fields: Some(fields),
+            record: &entry.bytes,
+            sealed: None,
+        });
+    }
     let mut statement = Query::insert();
-    statement.into_table(REVISION).columns(["revision", "mark", "at", "actor", "source", "run", "changes", "bytes"]);
+    statement.into_table(REVISION).columns([
+        "revision", "mark", "at", "actor", "source", "run", "changes", "bytes", "reason", "origin", "chain",
+    ]);
     statement.values_panic([
         number.into(),
-        head::mark_column(head.mark).into(),
-        row::time(origin.at, store.inner.dialect).into(),
-        origin.actor.as_str().into(),
-        origin.source.as_str().into(),
-        origin.run.as_str().into(),
-        i32::try_from(entries.len()).unwrap_or(i32::MAX).into(),
-        i64::try_from(bytes).unwrap_or(i64::MAX).into(),
+        head::mark_column(row.mark).into(),
+        row::time(row.at, store.inner.dialect).into(),
+        row.actor.into(),
+        row.source.into(),
+        row.run.into(),
+        i32::try_from(row.changes).unwrap_or(i32::MAX).into(),
+        row.bytes.into(),
+        row.reason.into(),
+        row.origin.into(),
+        link.close().to_bytes().into(),
     ]);
     transaction.execute(&statement).await?;
     let mut ordinal = 0_i32;
-    for piece in statement::row_pieces(entries) {
+    for piece in statement::row_pieces(&entries) {
         let mut statement = Query::insert();
         statement.into_table(CHANGE).columns(["revision", "ordinal", "kind", "record_id", "record", "fields"]);
-        for entry in piece {
+        for (entry, fields) in piece {
             statement.values_panic([
                 number.into(),
                 ordinal.into(),
                 (entry.change.kind as i32).into(),
                 entry.change.id.into(),
                 entry.bytes.as_slice().into(),
-                // In the form of the message that it becomes a part of.
-                Change { record: None, fields: entry.fields.clone() }.encode_to_vec().into(),
+                fields.as_slice().into(),
             ]);
             ordinal += 1;
         }
@@ -240,10 +286,10 @@ impl Store {
     }
 }
 
-fn signed(revision: u64) -> i64 {
+pub(super) fn signed(revision: u64) -> i64 {
     i64::try_from(revision).unwrap_or(i64::MAX)
 }
 
-fn unsigned(revision: i64) -> u64 {
+pub(super) fn unsigned(revision: i64) -> u64 {
     u64::try_from(revision).unwrap_or_default()
 }
