@@ -74,12 +74,9 @@ impl MigrationTrait for Migration {
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let db = manager.get_connection();
         if manager.get_database_backend() == DbBackend::Sqlite {
-            for trigger in [
-                "revision_is_not_deleted",
-                "revision_is_not_updated",
-                "change_is_not_deleted",
-                "change_is_not_updated",
-            ] {
+            for trigger in
+                ["revision_is_not_deleted", "revision_is_not_updated", "change_is_not_deleted", "change_is_not_updated"]
+            {
                 db.execute_unprepared(&format!("DROP TRIGGER {trigger}")).await?;
             }
         } else {

@@ -31,6 +31,8 @@ pub struct Import {
     pub clients: Owners,
     /// The token of whoever imports.
     pub token: String,
+    /// Why, for people: kept with what is written. At most 1 KiB, without control characters; empty if nothing is said.
+    pub reason: String,
     /// The most commands of a batch: 1 to 10,000.
     pub batch: usize,
     /// How many records of a kind may be retired, where that is more than what is allowed without asking
@@ -91,7 +93,7 @@ impl Progress for () {
 /// If a file, the present records or an owner can not be read or reached, or suspiciously many records would be retired. Faulty
 /// rows and records are no error; they are in the report.
 pub async fn run(import: Import, progress: &dyn Progress) -> Result<Report, ImportError> {
-    let destination = Remote { owners: &import.clients, token: &import.token };
+    let destination = Remote { owners: &import.clients, token: &import.token, reason: &import.reason };
     let settings = Settings { batch: import.batch, dry_run: import.dry_run, run: Uuid::now_v7() };
     import_into(&destination, &import.mapping, &import.files, settings, import.allow_retire, progress).await
 }

@@ -56,10 +56,14 @@ impl Owners {
 pub(crate) struct Remote<'a> {
     pub(crate) owners: &'a Owners,
     pub(crate) token: &'a str,
+    /// Why it is done.
+    pub(crate) reason: &'a str,
 }
 
 impl Destination for Remote<'_> {
-    async fn apply(&self, owner: Owner, request: ApplyRequest) -> Result<ApplyResponse, Status> {
+    async fn apply(&self, owner: Owner, mut request: ApplyRequest) -> Result<ApplyResponse, Status> {
+        request.reason = self.reason.to_owned();
+        request.origin = "import".to_owned();
         self.owners.of(owner).clone().apply(self.token, request).await
     }
 

@@ -18,7 +18,7 @@ use spil_proto::model::{FieldInfo, Kind};
 use uuid::Uuid;
 
 use super::{
-    cursor,
+    Origin, cursor,
     error::{Code, GraphqlError},
     global_id,
     limits::{DEFAULT_FACETS, DEFAULT_PAGE, MAX_PAGE},
@@ -49,6 +49,17 @@ pub(super) enum Bound {
     Mutation(Box<Write>),
     Changes(Box<Wanted>),
     Batch(Box<Changes>),
+}
+
+impl Bound {
+    /// Writes down which way a mutation came in.
+    pub(super) fn came_by(&mut self, origin: Origin) {
+        match self {
+            Bound::Mutation(write) => write.origin = origin.to_string(),
+            Bound::Batch(changes) => changes.origin = origin.to_string(),
+            _ => {}
+        }
+    }
 }
 
 /// How a record is looked up.

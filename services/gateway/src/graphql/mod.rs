@@ -10,6 +10,7 @@ mod execute;
 pub mod global_id;
 pub mod limits;
 mod mutation;
+mod origin;
 mod persisted;
 mod plan;
 mod relation_step;
@@ -41,6 +42,7 @@ use spil_proto::{
     owner::OwnerClient,
 };
 
+pub use origin::{Origin, Transport};
 pub use request::{PersistedQuery, Request, RequestExtensions};
 pub(crate) use scalar::date_time_text;
 use tokio::sync::Semaphore;
@@ -245,7 +247,8 @@ impl Engine {
         }
         let viewer = self.viewer(caller, None);
         authorize(&viewer, &plan).map_err(one)?;
-        let bound = bind::bind(&plan, &variables).map_err(one)?;
+        let mut bound = bind::bind(&plan, &variables).map_err(one)?;
+        bound.iter_mut().for_each(|bound| bound.came_by(request.origin));
         let wanted = request.extensions.and_then(|extensions| extensions.consistency);
         let published = self.fresh(wanted.as_deref()).await.map_err(one)?;
         match &plan.root {

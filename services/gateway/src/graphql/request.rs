@@ -8,6 +8,8 @@ use serde::{
     de::{MapAccess, Visitor, value::MapAccessDeserializer},
 };
 
+use super::Origin;
+
 /// A request. It names its document by its text, or by an identifier under which the text is known here.
 #[derive(Debug, Default)]
 pub struct Request {
@@ -21,6 +23,8 @@ pub struct Request {
     pub variables: Option<JsonMap>,
     /// What else the client has to say.
     pub extensions: Option<RequestExtensions>,
+    /// Which way it came in. The transport says it; a body can not.
+    pub origin: Origin,
 }
 
 /// What a client may say beside the request. What is not known is passed over.
@@ -58,6 +62,8 @@ struct RequestFields {
     variables: Option<JsonMap>,
     #[serde(default)]
     extensions: Option<RequestExtensions>,
+    #[serde(skip)]
+    origin: Origin,
 }
 
 #[derive(Deserialize)]

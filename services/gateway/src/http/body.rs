@@ -14,7 +14,7 @@ use serde::{
     de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
 };
 
-use super::accept::is_utf8;
+use super::{accept::is_utf8, origin};
 use crate::graphql::{
     Request,
     error::{Code, GraphqlError},
@@ -76,7 +76,13 @@ pub(super) async fn read(
     let body = tokio::time::timeout(BODY_LIMIT, reading)
         .await
         .unwrap_or_else(|_| Err(bad(StatusCode::REQUEST_TIMEOUT, "the body of the request came too slowly")))?;
-    parse(&body, batch).map_err(|error| (status_of(error.code), error))
+    let mut body = parse(&body, batch).map_err(|error| (status_of(error.code), error))?;
+    let origin = origin::of(http);
+    match &mut body {
+        Body::One(request) => request.origin = origin,
+        Body::Many(requests) => requests.iter_mut().for_each(|request| request.origin = origin),
+    }
+    Ok(body)
 }
 
 fn status_of(code: Code) -> StatusCode {

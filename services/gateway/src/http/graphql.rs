@@ -13,7 +13,7 @@ use super::{
     State,
     accept::Media,
     body::{self, Body},
-    conditional,
+    conditional, origin,
 };
 use crate::graphql::{
     Allowed, Request, RequestExtensions, Response, ResponseStatus,
@@ -91,6 +91,7 @@ impl Parameters {
                 .map_err(|_| malformed("the parameter `variables` is no JSON object"))?,
             extensions: parse::<RequestExtensions>(parameters.extensions.as_deref())
                 .map_err(|error| malformed(&format!("the parameter `extensions` can not be read: {error}")))?,
+            origin: origin::of(http),
         })
     }
 }

@@ -9,6 +9,7 @@ mod console;
 mod graphql;
 mod health;
 mod operations;
+mod origin;
 mod origins;
 mod sse;
 mod streams;

@@ -12,7 +12,7 @@ use actix_web::{
 };
 
 use self::{close::Close, connection::Connection, outgoing::Outgoing};
-use super::{State, accept::Media, graphql, streams::Place};
+use super::{State, accept::Media, graphql, origin, streams::Place};
 
 /// The one subprotocol that is spoken.
 const SUBPROTOCOL: &str = "graphql-transport-ws";
@@ -57,7 +57,7 @@ pub(super) async fn open(
     let bytes = state.limits.body_bytes;
     let incoming = incoming.max_frame_size(bytes).aggregate_continuations().max_continuation_size(bytes);
     let connection = Connection::new(state.into_inner(), known, incoming, outgoing, (identity, stopping));
-    actix_web::rt::spawn(connection.run());
+    actix_web::rt::spawn(connection.from(origin::of(&http)).run());
     Ok(response)
 }
 

@@ -31,6 +31,9 @@ pub(crate) struct ImportArgs {
     /// The most records in one batch.
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     batch: u32,
+    /// Why, for people: kept with what is written, for those who may see the audit
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true, value_parser = reason)]
+    reason: String,
     /// How many records of a kind may be retired, where that is suspiciously many.
     #[arg(long, value_name = "COUNT")]
     allow_retire: Option<usize>,
@@ -59,6 +62,14 @@ enum ImportStartError {
     Nobody { address: String },
     #[error("no token was given, and there is no development key to sign one with")]
     NoToken(#[source] spil_auth::KeyError),
+}
+
+/// Reads a reason as the owners take it.
+fn reason(text: &str) -> Result<String, &'static str> {
+    if text.len() > 1024 || text.chars().any(char::is_control) {
+        return Err("at most 1,024 bytes, without control characters");
+    }
+    Ok(text.to_owned())
 }
 
 pub(super) async fn run(config: &Config, args: ImportArgs) -> Outcome {
@@ -93,6 +104,7 @@ pub(super) async fn run(config: &Config, args: ImportArgs) -> Outcome {
             initiative: client(Owner::Initiative, initiative).await?,
         },
         token,
+        reason: args.reason,
         batch: args.batch as usize,
         allow_retire: args.allow_retire,
     };

@@ -1,5 +1,6 @@
 //! The commands of the binary.
 
+mod audit;
 mod demo;
 mod import;
 mod migrate;
@@ -49,6 +50,11 @@ enum Command {
     },
     /// Reads CSV files into the graph, as a mapping says.
     Import(import::ImportArgs),
+    /// Proves that the change logs of the owners are whole.
+    Audit {
+        #[command(subcommand)]
+        command: audit::AuditCommand,
+    },
     /// Asks the gateway at `--listen` whether it is ready; where `--roles` has no gateway, whether the owners at `--grpc-listen` are there.
     Healthcheck,
     /// Prints the settings that are in force, or says what is wrong with them.
@@ -86,6 +92,7 @@ async fn dispatch(cli: Cli) -> Outcome {
         Command::Token(args) => token::run(&Config::load(&cli.flags)?, &args).await,
         Command::Schema { command } => schema::run(command),
         Command::Import(args) => import::run(&Config::load(&cli.flags)?, args).await,
+        Command::Audit { command } => audit::run(&Config::load(&cli.flags)?, &command).await,
         Command::Healthcheck => probe::run(&Config::load(&cli.flags)?).await,
         Command::Config => {
             say(&toml::to_string_pretty(&Config::load(&cli.flags)?.without_secrets())?)?;

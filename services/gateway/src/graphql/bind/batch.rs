@@ -18,6 +18,10 @@ const MAX_TEMPORARY_ID: usize = 64;
 pub(in crate::graphql) struct Changes {
     pub(in crate::graphql) client_mutation_id: Option<String>,
     pub(in crate::graphql) dry_run: bool,
+    /// Why, in the words of the client; empty if nothing is said.
+    pub(in crate::graphql) reason: String,
+    /// Which way the mutation came in.
+    pub(in crate::graphql) origin: String,
     /// In the order given.
     pub(in crate::graphql) changes: Vec<Change>,
     /// What is wrong with the input beside its changes.
@@ -76,6 +80,9 @@ pub(super) fn read(input: &JsonMap) -> Changes {
         read.client_mutation_id = input::client_mutation_id(id, &mut read.faults);
     }
     read.dry_run = input.get("dryRun") == Some(&JsonValue::Bool(true));
+    if let Some(reason) = input.get("reason") {
+        read.reason = input::reason(reason, &mut read.faults);
+    }
     let changes = match input.get("changes") {
         None | Some(JsonValue::Null) => &[][..],
         Some(JsonValue::Array(changes)) => changes.as_slice(),
@@ -176,7 +183,11 @@ fn finish(started: Started<'_>, temporary: &Temporary<'_>) -> Change {
     let Started { mut change, deed } = started;
     change.what = deed.map(|(name, verb, kind, json)| {
         let mut write = input::read(kind, verb, json, Some(temporary));
-        for (field, is_given) in [("clientMutationId", write.client_mutation_id.is_some()), ("dryRun", write.dry_run)] {
+        for (field, is_given) in [
+            ("clientMutationId", write.client_mutation_id.is_some()),
+            ("dryRun", write.dry_run),
+            ("reason", !write.reason.is_empty()),
+        ] {
             if is_given {
                 let message = format!("`{field}` is for the whole batch: give it beside `changes`");
                 write.faults.push(InputFault::new("MALFORMED", message, &[field]));

@@ -15,6 +15,10 @@ pub(in crate::graphql) struct Write {
     pub(in crate::graphql) client_mutation_id: Option<String>,
     /// Whether to say only what would happen.
     pub(in crate::graphql) dry_run: bool,
+    /// Why, in the words of the client; empty if nothing is said.
+    pub(in crate::graphql) reason: String,
+    /// Which way the mutation came in.
+    pub(in crate::graphql) origin: String,
     /// The record to update or retire; an id that no record has if the text is none of ours, so that a record that is hidden and one that
     /// never was are answered alike.
     pub(in crate::graphql) id: Option<Uuid>,
@@ -62,6 +66,8 @@ impl InputFault {
 
 /// An id of the right form that no record has, since it is of the first millisecond of 1970.
 const NO_RECORD: Uuid = Uuid::from_u128(0x0000_0000_0000_7000_8000_0000_0000_0000);
+/// The longest reason, in bytes.
+const MAX_REASON: usize = 1 << 10;
 /// The longest `clientMutationId`, in bytes.
 const MAX_MUTATION_ID: usize = 128;
 
@@ -72,6 +78,7 @@ pub(super) fn read(kind: Kind, verb: Verb, input: &JsonMap, temporary: Option<&T
         match name.as_str() {
             "clientMutationId" => write.client_mutation_id = client_mutation_id(value, &mut write.faults),
             "dryRun" => write.dry_run = value == &JsonValue::Bool(true),
+            "reason" => write.reason = reason(value, &mut write.faults),
             "id" if verb != Verb::Create => {
                 let text = value.as_str().unwrap_or_default();
                 write.id = Some(match temporary.and_then(|temporary| temporary.find(kind, text)) {
@@ -121,6 +128,21 @@ pub(super) fn client_mutation_id(value: &JsonValue, faults: &mut Vec<InputFault>
         return None;
     }
     Some(id.to_owned())
+}
+
+/// Reads why something is done.
+pub(super) fn reason(value: &JsonValue, faults: &mut Vec<InputFault>) -> String {
+    let reason = value.as_str().unwrap_or_default();
+    if reason.len() > MAX_REASON {
+        let message = format!("a `reason` has at most {MAX_REASON} bytes");
+        faults.push(InputFault::new("TOO_LONG", message, &["reason"]));
+        return String::new();
+    }
+    if reason.chars().any(char::is_control) {
+        faults.push(InputFault::new("MALFORMED", "a `reason` has no control characters", &["reason"]));
+        return String::new();
+    }
+    reason.to_owned()
 }
 
 /// Reads the value of a field of a record. An empty list is no value. Every item of a list that can not be used is told. Temporary ids

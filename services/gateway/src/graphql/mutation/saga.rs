@@ -216,6 +216,8 @@ impl Saga<'_> {
             source: "graphql".to_owned(),
             dry_run,
             batch: self.identity.whole.clone(),
+            reason: self.batch.input.reason.clone(),
+            origin: self.batch.input.origin.clone(),
             ..ApplyRequest::default()
         }
     }

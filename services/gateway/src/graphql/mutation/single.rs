@@ -59,6 +59,8 @@ pub(in crate::graphql) async fn run(
         commands: vec![command::command(kind, verb, write)],
         source: "graphql".to_owned(),
         dry_run: write.dry_run,
+        reason: write.reason.clone(),
+        origin: write.origin.clone(),
         ..ApplyRequest::default()
     };
     let mut found = command::faults(&write.faults, &root);

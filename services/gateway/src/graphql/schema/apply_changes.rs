@@ -35,6 +35,8 @@ input ApplyChangesInput {
   clientMutationId: String
   "Whether to write nothing and only say what would happen."
   dryRun: Boolean = false
+  "Why this is done, for people: kept with the changes, for those who may see the audit. At most 1 KiB, without control characters; no place for personal data."
+  reason: String
   "The changes, 1 to 1000. Those of one owner of data are done in this order, save that a record is made before what refers to it by its temporary id."
   changes: [ChangeInput!]!
 }

@@ -104,7 +104,7 @@ pub(super) fn facet(out: &mut String, info: &'static KindInfo) {
 /// What the mutations of a kind take and give.
 pub(super) fn mutations(out: &mut String, info: &'static KindInfo) {
     let name = info.name;
-    let mutation_id = "  \"Any text that names this mutation. Sent again with the same text and input, the mutation is not done again but answered again.\"\n  clientMutationId: String\n  \"Whether to write nothing and only say what would happen: what is wrong, what is odd, and the record as it would be.\"\n  dryRun: Boolean = false\n";
+    let mutation_id = "  \"Any text that names this mutation. Sent again with the same text and input, the mutation is not done again but answered again.\"\n  clientMutationId: String\n  \"Whether to write nothing and only say what would happen: what is wrong, what is odd, and the record as it would be.\"\n  dryRun: Boolean = false\n  \"Why this is done, for people: kept with the change, for those who may see the audit. At most 1 KiB, without control characters; no place for personal data.\"\n  reason: String\n";
     let _ = writeln!(
         out,
         "\"What to make of the kind {name}.\"\ninput Create{name}Input {{\n{mutation_id}{}}}\n",

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     graphql::{
-        Allowed,
+        Allowed, Origin,
         error::{Code, GraphqlError},
         refused,
     },
@@ -61,6 +61,8 @@ pub(super) struct Connection {
     pinged_at: Instant,
     /// When the token ends.
     expires_at: Option<Instant>,
+    /// Which way its requests come in.
+    origin: Origin,
 }
 
 /// Why a socket ends.
@@ -108,7 +110,14 @@ impl Connection {
             heard_at: now,
             pinged_at: now,
             expires_at: None,
+            origin: Origin::default(),
         }
+    }
+
+    /// The same socket, of which it is known where it comes from.
+    pub(super) fn from(mut self, origin: Origin) -> Self {
+        self.origin = origin;
+        self
     }
 
     /// Serves the socket until it ends.
@@ -217,7 +226,8 @@ impl Connection {
             }
             ClientMessage::Ping(payload) => self.outgoing.text(message::pong(payload)).await?,
             ClientMessage::Pong => {}
-            ClientMessage::Subscribe { id, request } => {
+            ClientMessage::Subscribe { id, mut request } => {
+                request.origin = self.origin;
                 let Some((caller, token)) = self.caller.clone() else { return Err(Close::Unauthorized.into()) };
                 if self.operations.contains(&id) {
                     return Err(Close::SubscriberExists(id).into());

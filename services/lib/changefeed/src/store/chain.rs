@@ -14,7 +14,7 @@ use super::{
     head::{self, Head},
     log::{CHANGE, REVISION, signed, unsigned},
 };
-use crate::chain::{Chain, LoggedChange, Checkpoint, Link, LoggedRevision};
+use crate::chain::{Chain, Checkpoint, Link, LoggedChange, LoggedRevision};
 
 /// The link of the revision before the one to which the head was just advanced, where the head is updated.
 pub(super) const PREVIOUS: &str = "(SELECT chain FROM revision WHERE revision.revision = change_head.revision - 1)";
@@ -51,7 +51,9 @@ pub enum Fault {
     #[error("revision {0} does not fit to the one before it: it, or a change of it, was altered, added or left out")]
     Altered(u64),
     /// A revision has no link though one before it has.
-    #[error("revision {0} has no link, and one before it has: it was removed, or an older version of Spil wrote this revision")]
+    #[error(
+        "revision {0} has no link, and one before it has: it was removed, or an older version of Spil wrote this revision"
+    )]
     Unchained(u64),
     /// There are changes of a revision that is not there.
     #[error("there are changes of revision {0}, which is not there")]
@@ -312,11 +314,13 @@ impl StoredRevision {
 }
 
 /// Some revisions from a number on.
-async fn revisions(transaction: &DatabaseTransaction, from: u64, limit: u64) -> Result<Vec<StoredRevision>, StoreError> {
+async fn revisions(
+    transaction: &DatabaseTransaction,
+    from: u64,
+    limit: u64,
+) -> Result<Vec<StoredRevision>, StoreError> {
     let statement = Query::select()
-        .columns([
-            "revision", "mark", "at", "actor", "source", "run", "reason", "origin", "changes", "bytes", "chain",
-        ])
+        .columns(["revision", "mark", "at", "actor", "source", "run", "reason", "origin", "changes", "bytes", "chain"])
         .from(REVISION)
         .and_where(Expr::col("revision").gte(signed(from)))
         .order_by("revision", Order::Asc)

@@ -111,10 +111,7 @@ pub(super) async fn read<C: ConnectionTrait>(db: &C) -> Result<Head, StoreError>
 
 /// Takes the next revision and marks it. From here to the commit nobody else can: revisions are committed in their order. Answers with the
 /// link of the chain that the revision is to hang on.
-pub(super) async fn advance(
-    transaction: &DatabaseTransaction,
-    mark: NonZeroU64,
-) -> Result<(Head, Chain), StoreError> {
+pub(super) async fn advance(transaction: &DatabaseTransaction, mark: NonZeroU64) -> Result<(Head, Chain), StoreError> {
     let columns = COLUMNS.map(Expr::col).into_iter().chain([Expr::cust(chain::PREVIOUS)]);
     let statement = Query::update()
         .table(TABLE)

@@ -92,9 +92,9 @@ pub(super) async fn append(
         });
     }
     let mut statement = Query::insert();
-    statement.into_table(REVISION).columns([
-        "revision", "mark", "at", "actor", "source", "run", "changes", "bytes", "reason", "origin", "chain",
-    ]);
+    statement
+        .into_table(REVISION)
+        .columns(["revision", "mark", "at", "actor", "source", "run", "changes", "bytes", "reason", "origin", "chain"]);
     statement.values_panic([
         number.into(),
         head::mark_column(row.mark).into(),

@@ -94,6 +94,13 @@ on_both! {
     restore::a_restored_backup_is_another_history,
     restore::a_restore_ends_the_streams_of_a_running_owner,
     calls::calls_need_a_token_and_permission,
+    chain::what_was_written_is_whole,
+    chain::whatever_is_altered_is_found,
+    chain::the_log_is_only_added_to,
+    chain::what_is_left_of_a_trimmed_log_is_proven,
+    chain::a_log_from_before_begins_its_chain,
+    chain::writers_at_a_time_make_one_chain,
+    chain::why_and_which_way_are_kept,
 }
 
 mod postgres_only {

@@ -2,6 +2,7 @@
 
 pub(crate) mod batch;
 pub(crate) mod calls;
+pub(crate) mod chain;
 pub(crate) mod effect;
 pub(crate) mod feed;
 pub(crate) mod kinds;

@@ -15,6 +15,7 @@ use crate::{
     follower::Follower,
     owner::{TestOwner, batch, by_id, create, id, retire, update},
     sample::{capability, child_of, set},
+    scenario::chain::unlocked,
 };
 
 fn tag(column: &str) -> u32 {
@@ -90,7 +91,7 @@ pub(crate) async fn records_from_before_tell_nothing(database: Database) {
     let owner = TestOwner::new(&database, Owner::Capability).await;
     let follower = Follower::start(&owner).await;
     let old = id(&owner.one(create(capability(Some("old"), "Old"))).await);
-    let db = database.connect(Owner::Capability).await;
+    let db = unlocked(&database, Owner::Capability).await;
     for (table, column) in [("capability", "provenance"), ("change", "fields"), ("revision", "run")] {
         db.execute_unprepared(&format!("UPDATE {table} SET {column} = NULL")).await.expect("updated");
     }

@@ -11,6 +11,7 @@ use crate::{
     follower::{Follower, watch},
     owner::{TestOwner, create},
     sample::capability,
+    scenario::chain::unlocked,
 };
 
 /// Writes so many revisions.
@@ -106,7 +107,7 @@ pub(crate) async fn a_restore_ends_the_streams_of_a_running_owner(database: Data
 
 /// Puts the log back to a place, beside the owner.
 async fn rewind(database: &Database, to: &Cursor) {
-    let db = database.connect(Owner::Capability).await;
+    let db = unlocked(database, Owner::Capability).await;
     let transaction = db.begin().await.expect("begun");
     let (revision, mark) = (to.revision, to.mark.cast_signed());
     for sql in [
