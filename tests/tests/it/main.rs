@@ -10,6 +10,7 @@
 
 mod apply_changes;
 mod arrows;
+mod audit;
 mod faults;
 mod http;
 mod import;

@@ -16,8 +16,6 @@ use super::{
 };
 use crate::chain::{Chain, Checkpoint, Link, LoggedChange, LoggedRevision};
 
-/// The link of the revision before the one to which the head was just advanced, where the head is updated.
-pub(super) const PREVIOUS: &str = "(SELECT chain FROM revision WHERE revision.revision = change_head.revision - 1)";
 /// How many revisions and how many changes are read at once.
 const PAGE_REVISIONS: u64 = 512;
 const PAGE_CHANGES: u64 = 256;
@@ -85,9 +83,18 @@ pub enum Fault {
     Before(u64),
 }
 
-/// The link that the revision of the head is to hang on. `previous` is that of the revision before, if it has one.
-pub(super) fn previous(head: &Head, previous: Option<Vec<u8>>) -> Result<Chain, StoreError> {
-    match previous {
+/// The link that the revision of the head is to hang on: that of the revision before, or, if it has none, the start of a chain.
+pub(super) async fn previous(transaction: &DatabaseTransaction, head: &Head) -> Result<Chain, StoreError> {
+    let statement = Query::select()
+        .column("chain")
+        .from(REVISION)
+        .and_where(Expr::col("revision").eq(signed(head.revision) - 1))
+        .to_owned();
+    let bytes: Option<Vec<u8>> = match transaction.query_one(&statement).await? {
+        Some(row) => row.try_get_by_index(0)?,
+        None => None,
+    };
+    match bytes {
         None => Ok(Chain::start(head.store_id, head.revision)),
         Some(bytes) => Chain::from_bytes(&bytes).ok_or(StoreError::Unreadable { table: REVISION, column: "chain" }),
     }

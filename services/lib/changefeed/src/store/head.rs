@@ -112,20 +112,16 @@ pub(super) async fn read<C: ConnectionTrait>(db: &C) -> Result<Head, StoreError>
 /// Takes the next revision and marks it. From here to the commit nobody else can: revisions are committed in their order. Answers with the
 /// link of the chain that the revision is to hang on.
 pub(super) async fn advance(transaction: &DatabaseTransaction, mark: NonZeroU64) -> Result<(Head, Chain), StoreError> {
-    let columns = COLUMNS.map(Expr::col).into_iter().chain([Expr::cust(chain::PREVIOUS)]);
     let statement = Query::update()
         .table(TABLE)
         .value("revision", Expr::col("revision").add(1))
         .value("mark", mark_column(mark.get()))
-        .returning(Query::returning().exprs(columns))
+        .returning(Query::returning().columns(COLUMNS))
         .to_owned();
-    let row = transaction.query_one(&statement).await?;
-    let previous = match &row {
-        Some(row) => row.try_get_by_index(COLUMNS.len())?,
-        None => None,
-    };
-    let head = one(row)?;
-    Ok((head, chain::previous(&head, previous)?))
+    let head = one(transaction.query_one(&statement).await?)?;
+    // A statement of its own: one that has waited for the row still sees the log as it was before it waited.
+    let previous = chain::previous(transaction, &head).await?;
+    Ok((head, previous))
 }
 
 /// Says that changes up to a revision are no longer kept; never takes back what was said before.
