@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use spil_auth::{DevelopmentKey, Permission, Signer};
+use spil_auth::{InternalKey, Permission, Signer};
 use spil_proto::{model::Owner, owner::OwnerClient};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
@@ -138,7 +138,7 @@ impl Spil {
 
 /// A token signed with the key of a data folder.
 fn token(data: &Path, subject: &str, permissions: &[Permission], lifetime: Duration) -> String {
-    let key = DevelopmentKey::read_or_create(&data.join("development-key.pem")).expect("a key");
+    let key = InternalKey::read_or_create(&data.join("development-key.pem")).expect("a key");
     Signer::new(&key).expect("a signer").sign(subject, permissions, lifetime).expect("a token")
 }
 

@@ -1,6 +1,6 @@
 //! An import from beginning to end.
 
-use std::path::PathBuf;
+use std::{fmt, path::PathBuf};
 
 use spil_proto::model::{Kind, Owner};
 use tonic::Status;
@@ -18,8 +18,7 @@ use crate::{
     },
 };
 
-/// What to import, and where to.
-#[derive(Debug)]
+/// What to import, and where to. `Debug` does not show the token.
 pub struct Import {
     /// What the columns mean.
     pub mapping: Mapping,
@@ -38,6 +37,17 @@ pub struct Import {
     /// How many records of a kind may be retired, where that is more than what is allowed without asking
     /// ([`plan::RETIRE_PERCENT`], [`plan::RETIRE_ALWAYS`], [`plan::RETIRE_AT_MOST`]).
     pub allow_retire: Option<usize>,
+}
+
+impl fmt::Debug for Import {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Import")
+            .field("files", &self.files)
+            .field("dry_run", &self.dry_run)
+            .field("batch", &self.batch)
+            .field("allow_retire", &self.allow_retire)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Why an import ended early.

@@ -11,8 +11,11 @@ use figment::{
     providers::{Env, Format, Serialized, Toml},
 };
 use serde::{Deserialize, Serialize};
+use spil_auth::{IssuerConfig, IssuerError};
 use spil_gateway::http::{Origins, OriginsError};
 use spil_proto::model::Owner;
+
+use crate::secret::Database;
 
 /// How many bytes of a body may be allowed.
 const BODY_LIMIT: RangeInclusive<usize> = 1 << 10..=16 << 20;
@@ -26,13 +29,15 @@ const MAX_STREAMS: RangeInclusive<usize> = 1..=1_000_000;
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
+    /// What the process is for. In `production` nobody gets in by a key that lies in a file: see [`Config::check_production`].
+    pub profile: Profile,
     /// What this process does; in the environment separated by commas.
     #[serde(deserialize_with = "roles")]
     pub roles: Vec<Role>,
     /// The folder of the SQLite files and of the development key.
     pub data: PathBuf,
     /// Where the data are: `sqlite` (a file for each owner in the data folder) or a URL `postgres://…` (a schema for each owner).
-    pub database: String,
+    pub database: Database,
     /// The most connections of each owner to PostgreSQL.
     pub database_connections: u32,
     /// Where the gateway listens for HTTP.
@@ -41,9 +46,11 @@ pub struct Config {
     pub grpc_listen: SocketAddr,
     /// Where owners that are not in this process are: `http://host:port`.
     pub owners: OwnerAddresses,
-    /// The file of the development key; `development-key.pem` in the data folder where nothing is said. All processes that work
-    /// together need the same.
+    /// The file of the key with which our services sign what they say to each other, and in development the tokens of everybody (Ed25519,
+    /// PKCS#8, PEM); `development-key.pem` in the data folder where nothing is said. All processes that work together need the same.
     pub key: Option<PathBuf>,
+    /// The issuers whose tokens are taken. All processes that work together need the same.
+    pub issuers: Vec<IssuerConfig>,
     /// How many threads answer HTTP requests; as many as there are cores where nothing is said.
     pub http_workers: Option<usize>,
     /// How many seconds requests that are under way may take when the process is asked to stop.
@@ -65,6 +72,16 @@ pub struct Config {
     pub trusted_documents_only: bool,
     /// Whether the schema can be asked for, by `__schema`, `__type` and `_service` and at `/schema.graphql`.
     pub introspection: bool,
+}
+
+/// What a process is for.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Profile {
+    /// Trying and building: whoever can read the key file may sign tokens for everybody.
+    Development,
+    /// Real people's data: tokens are those of issuers.
+    Production,
 }
 
 /// What a process does.
@@ -156,14 +173,16 @@ impl Default for Config {
     fn default() -> Self {
         let local = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
         Self {
+            profile: Profile::Development,
             roles: Role::ALL.to_vec(),
             data: PathBuf::from(".spil"),
-            database: "sqlite".to_owned(),
+            database: "sqlite".into(),
             database_connections: 10,
             listen: local(7600),
             grpc_listen: local(7601),
             owners: OwnerAddresses::default(),
             key: None,
+            issuers: Vec::new(),
             http_workers: None,
             drain_seconds: 10,
             max_streams: 10_000,
@@ -184,6 +203,10 @@ pub struct Flags {
     #[arg(long, env = "SPIL_CONFIG", global = true)]
     #[serde(skip)]
     pub config: Option<PathBuf>,
+    /// What the process is for [default: development]
+    #[arg(long, global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    profile: Option<Profile>,
     /// The folder of the SQLite files and of the development key [default: .spil]
     #[arg(long, global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -191,7 +214,7 @@ pub struct Flags {
     /// `sqlite`, or the URL of a PostgreSQL database [default: sqlite]
     #[arg(long, global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
-    database: Option<String>,
+    database: Option<Database>,
     /// Where the gateway listens for HTTP [default: 127.0.0.1:7600]
     #[arg(long, global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -204,7 +227,7 @@ pub struct Flags {
     #[arg(long, global = true, value_delimiter = ',')]
     #[serde(skip_serializing_if = "Option::is_none")]
     roles: Option<Vec<Role>>,
-    /// The file of the development key [default: development-key.pem in the data folder]
+    /// The file of the key that signs [default: development-key.pem in the data folder]
     #[arg(long, global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<PathBuf>,
@@ -232,6 +255,17 @@ pub enum ConfigError {
     /// No role is left to run.
     #[error("`roles` is empty: name at least one of gateway, capability, workforce, initiative")]
     NoRole,
+    /// An issuer can not be trusted.
+    #[error("`issuers` can not be used: {0}")]
+    Issuers(#[from] IssuerError),
+    /// Nobody would get in.
+    #[error("`profile = \"production\"` needs at least one of `[[issuers]]`: development tokens are not taken")]
+    NoIssuer,
+    /// The key would be a development key.
+    #[error(
+        "`profile = \"production\"` needs a `key`: the file of an Ed25519 key (PKCS#8, PEM) that no development run has made"
+    )]
+    NoKey,
     /// The database is neither kind.
     #[error("`database` is `sqlite` or a URL that begins with `postgres://`")]
     Database,
@@ -291,12 +325,11 @@ impl Config {
         if self.roles.is_empty() {
             return Err(ConfigError::NoRole);
         }
-        if self.database != "sqlite"
-            && !self.database.starts_with("postgres://")
-            && !self.database.starts_with("postgresql://")
-        {
+        let database = self.database.expose();
+        if database != "sqlite" && !database.starts_with("postgres://") && !database.starts_with("postgresql://") {
             return Err(ConfigError::Database);
         }
+        IssuerConfig::check(&self.issuers)?;
         if self.http_workers == Some(0) {
             return Err(ConfigError::HttpWorkers);
         }
@@ -328,6 +361,19 @@ impl Config {
         Ok(())
     }
 
+    /// Says whether roles may run with these settings where `profile` is `production`.
+    ///
+    /// # Errors
+    /// If there is no issuer, so that nobody would get in, or no key is named. That the key is none of development says whoever reads it.
+    pub fn check_production(&self) -> Result<(), ConfigError> {
+        match self.profile {
+            Profile::Development => Ok(()),
+            Profile::Production if self.issuers.is_empty() => Err(ConfigError::NoIssuer),
+            Profile::Production if self.key.is_none() => Err(ConfigError::NoKey),
+            Profile::Production => Ok(()),
+        }
+    }
+
     /// The origins whose web pages may ask.
     ///
     /// # Errors
@@ -343,7 +389,7 @@ impl Config {
 
     /// Whether the data are in files of this process, which then brings them up to date by itself.
     pub fn is_embedded(&self) -> bool {
-        self.database == "sqlite"
+        self.database.expose() == "sqlite"
     }
 
     /// The URL of the database of an owner.
@@ -351,24 +397,17 @@ impl Config {
         if self.is_embedded() {
             format!("sqlite://{}", self.data.join(format!("{}.db", owner.name())).display())
         } else {
-            self.database.clone()
+            self.database.expose().to_owned()
         }
     }
 
     /// The settings as they may be shown: without the password of the database.
     #[must_use]
     pub fn without_secrets(&self) -> Self {
-        let mut shown = self.clone();
-        if let Some((scheme, rest)) = self.database.split_once("://")
-            && let Some((user, place)) = rest.rsplit_once('@')
-            && let Some((name, _)) = user.split_once(':')
-        {
-            shown.database = format!("{scheme}://{name}:***@{place}");
-        }
-        shown
+        Self { database: self.database.masked(), ..self.clone() }
     }
 
-    /// The file of the development key.
+    /// The file of the key that signs.
     pub fn key_file(&self) -> PathBuf {
         self.key.clone().unwrap_or_else(|| self.data.join("development-key.pem"))
     }
@@ -409,8 +448,52 @@ mod tests {
             assert_eq!((config.listen.port(), config.grpc_listen.port(), config.drain_seconds), (3, 2, 3));
             assert_eq!(config.owners.of(Owner::Workforce), Some("http://workforce:7601"));
             assert_eq!(config.roles, [Role::Capability, Role::Gateway, Role::Initiative]);
-            assert_eq!(config.without_secrets().database, "postgres://spil:***@db/spil");
-            assert_eq!(config.database, "postgres://spil:se:cr@et@db/spil");
+            assert_eq!(config.without_secrets().database.expose(), "postgres://spil:***@db/spil");
+            assert_eq!(config.database.expose(), "postgres://spil:se:cr@et@db/spil");
+            assert!(!format!("{config:?}").contains("cr@et"), "{config:?}");
+            Ok(())
+        });
+    }
+
+    #[test]
+    #[allow(clippy::result_large_err, reason = "the closure's error type is the library's")]
+    fn production_needs_an_issuer_and_a_key() {
+        figment::Jail::expect_with(|jail| {
+            jail.set_env("SPIL_PROFILE", "production");
+            let load = || Config::load(&Flags::default()).map_err(|error| error.to_string());
+            assert!(matches!(load()?.check_production(), Err(ConfigError::NoIssuer)));
+            jail.set_env("SPIL_ISSUERS", "[{issuer=\"https://a.example\", audiences=[\"urn:spil\"]}]");
+            assert!(matches!(load()?.check_production(), Err(ConfigError::NoKey)));
+            jail.set_env("SPIL_KEY", "key.pem");
+            let config = load()?;
+            assert!(config.check_production().is_ok());
+            let shown = toml::to_string_pretty(&config.without_secrets()).map_err(|error| error.to_string())?;
+            assert!(shown.contains("[[issuers]]") && shown.contains("types = [\"at+jwt\"]"), "{shown}");
+            Ok(())
+        });
+    }
+
+    #[test]
+    #[allow(clippy::result_large_err, reason = "the closure's error type is the library's")]
+    fn issuers_are_checked() {
+        figment::Jail::expect_with(|jail| {
+            let sound = "issuer = \"https://a.example\"\naudiences = [\"urn:spil\"]\n";
+            for (more, told) in [
+                ("", None),
+                ("algorithms = [\"ES256\", \"EdDSA\"]", None),
+                ("algorithms = [\"HS256\"]", Some("HS256")),
+                ("algorithms = [\"none\"]", Some("none")),
+                ("jwks_uri = \"http://a.example/keys\"", Some("https")),
+                ("secret = \"x\"", Some("secret")),
+            ] {
+                jail.create_file("spil.toml", &format!("[[issuers]]\n{sound}{more}\n"))?;
+                let flags = Flags { config: Some("spil.toml".into()), ..Flags::default() };
+                match (Config::load(&flags), told) {
+                    (Ok(_), None) => {}
+                    (Err(error), Some(word)) => assert!(error.to_string().contains(word), "{more}: {error}"),
+                    (result, _) => return Err(format!("{more}: {result:?}").into()),
+                }
+            }
             Ok(())
         });
     }

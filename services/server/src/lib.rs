@@ -5,3 +5,4 @@ pub mod config;
 pub mod demo;
 mod in_process;
 pub mod process;
+pub mod secret;

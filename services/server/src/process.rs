@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use spil_auth::{DevelopmentKey, KeyError, Permission, SignError, Signer, Verifier};
+use spil_auth::{InternalKey, IssuerError, KeyError, SignError, Signer, Trust, TrustedIssuers, Verifier};
 use spil_changefeed::{OwnerService, Store, StoreConfig, StoreError, WallClock};
 use spil_gateway::{
     follow::{FeedToken, FeedTokenError, Followers},
@@ -32,12 +32,12 @@ use tonic::{
 };
 
 use crate::{
-    config::{Config, ConfigError, Role},
+    config::{Config, ConfigError, Profile, Role},
     in_process,
 };
 
-/// How long a token lasts with which the gateway follows the owners.
-const FEED_TOKEN_LIFETIME: Duration = Duration::from_secs(3600);
+/// How long a token lasts with which the gateway opens a stream of an owner.
+const FEED_TOKEN_LIFETIME: Duration = Duration::from_secs(300);
 
 /// A process that runs its roles.
 pub struct Process {
@@ -47,10 +47,12 @@ pub struct Process {
     pub grpc: Option<SocketAddr>,
     /// Clients of all owners that this process knows.
     pub clients: Vec<OwnerClient>,
-    /// Signs development tokens.
+    /// Signs what our services say to each other. In development it also signs tokens that are taken as anybody's.
     pub signer: Signer,
     /// The graph that is live, if this process is a gateway.
     pub live: Option<Arc<Live>>,
+    /// Whose tokens are taken, by the gateway; by owners those of our services too.
+    trust: Trust,
     stop: CancellationToken,
     tasks: Vec<JoinHandle<()>>,
     gateway: Option<Gateway>,
@@ -74,11 +76,20 @@ pub enum StartError {
         source: io::Error,
     },
     /// There is no key.
-    #[error("there is no development key")]
+    #[error("there is no key to sign with")]
     Key(#[from] KeyError),
+    /// The key has been made by a development run, and the profile is `production`.
+    #[error("the key file {} was made by a development run, and the profile is `production`: make a new key", path.display())]
+    DevelopmentKey {
+        /// The file.
+        path: PathBuf,
+    },
     /// The key can not sign.
-    #[error("the development key can not be used")]
+    #[error("the key can not be used")]
     Sign(#[from] SignError),
+    /// An issuer can not be trusted.
+    #[error("the issuers of tokens can not be used")]
+    Issuers(#[from] IssuerError),
     /// The database of an owner can not be used.
     #[error("the database of the owner `{owner}` can not be used")]
     Store {
@@ -137,9 +148,7 @@ struct FeedSigner(Signer);
 
 impl FeedToken for FeedSigner {
     fn feed_token(&self) -> Result<String, FeedTokenError> {
-        self.0
-            .sign("spil-gateway", &[Permission::Read], FEED_TOKEN_LIFETIME)
-            .map_err(|error| FeedTokenError(Box::new(error)))
+        self.0.sign_service(FEED_TOKEN_LIFETIME).map_err(|error| FeedTokenError(Box::new(error)))
     }
 }
 
@@ -152,13 +161,20 @@ impl Process {
         tokio::fs::create_dir_all(config.data_folder())
             .await
             .map_err(|source| StartError::DataFolder { path: config.data_folder().to_owned(), source })?;
-        let signer = Signer::new(&DevelopmentKey::read_or_create(&config.key_file())?)?;
+        config.check_production()?;
+        let signer = Signer::new(&read_key(config)?)?;
+        let trust = Trust::in_issuers(TrustedIssuers::start(&config.issuers)?);
+        let trust = match config.profile {
+            Profile::Development => trust.and_development(&signer),
+            Profile::Production => trust,
+        };
         let mut process = Self {
             http: None,
             grpc: None,
             clients: Vec::new(),
             signer,
             live: None,
+            trust,
             stop: CancellationToken::new(),
             tasks: Vec::new(),
             gateway: None,
@@ -175,9 +191,10 @@ impl Process {
 
     async fn start_roles(&mut self, config: &Config) -> Result<(), StartError> {
         let mut services = Vec::new();
+        let verifier = Verifier::new(&self.trust.clone().and_services(&self.signer));
         for owner in Owner::ALL {
             if config.is_local(owner) {
-                let service = self.open(config, owner).await?;
+                let service = self.open(config, owner, &verifier).await?;
                 services.push(service.clone());
                 let (channel, server) = in_process::serve(spil_changefeed::routes([service]), self.stop.child_token());
                 self.tasks.push(tokio::spawn(report(owner.name(), server)));
@@ -197,7 +214,7 @@ impl Process {
     }
 
     /// Opens the database of an owner; one in a file of ours is brought up to date, any other must be.
-    async fn open(&mut self, config: &Config, owner: Owner) -> Result<OwnerService, StartError> {
+    async fn open(&mut self, config: &Config, owner: Owner, verifier: &Verifier) -> Result<OwnerService, StartError> {
         let failed = |source| StartError::Store { owner: owner.name(), source };
         let store = spil_changefeed::open(&StoreConfig {
             owner,
@@ -220,7 +237,7 @@ impl Process {
             Owner::Workforce => spil_workforce::rules(),
             Owner::Initiative => spil_initiative::rules(),
         };
-        Ok(OwnerService::new(store, rules, self.verifier(), Arc::new(WallClock)))
+        Ok(OwnerService::new(store, rules, verifier.clone(), Arc::new(WallClock)))
     }
 
     async fn listen_grpc(&mut self, address: SocketAddr, routes: Routes) -> Result<(), StartError> {
@@ -262,7 +279,8 @@ impl Process {
             drain: Duration::from_secs(config.drain_seconds),
             max_streams: config.max_streams,
         };
-        let server = HttpServer::start(listener, engine, self.verifier(), schema, http_config).map_err(failed)?;
+        let server =
+            HttpServer::start(listener, engine, Verifier::new(&self.trust), schema, http_config).map_err(failed)?;
         self.live = Some(live);
         self.gateway = Some(Gateway { server, _followers: followers });
         Ok(())
@@ -292,11 +310,6 @@ impl Process {
         Ok(rules)
     }
 
-    /// Checks the tokens that this process takes.
-    pub fn verifier(&self) -> Verifier {
-        self.signer.verifier()
-    }
-
     /// Answers what is under way, then stops: first the front door, then the owners, then the databases.
     pub async fn stop(mut self) {
         if let Some(gateway) = self.gateway.take() {
@@ -312,6 +325,18 @@ impl Process {
         }
         for store in self.stores.drain(..) {
             store.close().await;
+        }
+    }
+}
+
+/// The key of the process: one that is there in production, and else one that is made if it is not.
+fn read_key(config: &Config) -> Result<InternalKey, StartError> {
+    let path = config.key_file();
+    match config.profile {
+        Profile::Development => Ok(InternalKey::read_or_create(&path)?),
+        Profile::Production => {
+            let key = InternalKey::read(&path)?;
+            if key.is_development() { Err(StartError::DevelopmentKey { path }) } else { Ok(key) }
         }
     }
 }

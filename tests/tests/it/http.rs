@@ -37,11 +37,12 @@ async fn no_token(spil: &Spil) {
     let client = spil.client();
     let other = tempfile::tempdir().expect("a folder");
     let foreign = Spil::builder(other.path()).start().await.token("tester", &Permission::ALL);
+    let invalid = "Bearer realm=\"spil\", error=\"invalid_token\", error_description=\"the token is ";
     for (token, challenge) in [
-        (None, "Bearer"),
-        (Some("nonsense".to_owned()), "Bearer error=\"invalid_token\""),
-        (Some(foreign), "Bearer error=\"invalid_token\""),
-        (Some("x".repeat(9000)), "Bearer error=\"invalid_token\""),
+        (None, "Bearer realm=\"spil\"".to_owned()),
+        (Some("nonsense".to_owned()), format!("{invalid}not valid\"")),
+        (Some(foreign), format!("{invalid}not valid\"")),
+        (Some("x".repeat(9000)), format!("{invalid}too long\"")),
     ] {
         let mut request = client.request(Method::POST, "/graphql").json(&json!({"query": "{ __typename }"}));
         if let Some(token) = &token {

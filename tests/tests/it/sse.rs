@@ -117,7 +117,7 @@ async fn refusals(spil: &Spil, client: &Client) {
     for method in [Method::GET, Method::POST, Method::PUT, Method::DELETE] {
         let response = request(method, STREAM).send().await.expect("an answer");
         assert_eq!(response.status(), 401);
-        assert_eq!(response.headers()[header::WWW_AUTHENTICATE], "Bearer");
+        assert_eq!(response.headers()[header::WWW_AUTHENTICATE], "Bearer realm=\"spil\"");
     }
     let response = request(Method::PATCH, STREAM).bearer_auth(client.token()).send().await.expect("an answer");
     assert_eq!(

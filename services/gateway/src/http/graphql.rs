@@ -7,12 +7,13 @@ use actix_web::{
 };
 use apollo_compiler::response::JsonMap;
 use serde::Deserialize;
-use spil_auth::{AuthError, Caller};
+use spil_auth::Caller;
 
 use super::{
     State,
     accept::Media,
     body::{self, Body},
+    challenge::{self, authenticate, unauthenticated},
     conditional, origin,
 };
 use crate::graphql::{
@@ -27,7 +28,7 @@ const MAX_BATCH_ANSWER_BYTES: usize = 64 << 20;
 /// Answers a request, or a batch of them, sent by POST.
 pub(super) async fn post(http: HttpRequest, mut payload: Payload, state: web::Data<State>) -> HttpResponse {
     let Some(media) = Media::of(&http) else { return not_acceptable() };
-    let (caller, token) = match authenticate(&http, &state) {
+    let (caller, token) = match authenticate(&http, &state.verifier).await {
         Ok(caller) => caller,
         Err(error) => return unauthenticated(error, media),
     };
@@ -124,7 +125,7 @@ fn decodes_to_utf8(query: &str) -> bool {
 /// Answers a query sent by GET.
 pub(super) async fn get(http: HttpRequest, state: web::Data<State>) -> HttpResponse {
     let Some(media) = Media::of(&http) else { return not_acceptable() };
-    let (caller, token) = match authenticate(&http, &state) {
+    let (caller, token) = match authenticate(&http, &state.verifier).await {
         Ok(caller) => caller,
         Err(error) => return unauthenticated(error, media),
     };
@@ -160,18 +161,6 @@ pub(super) async fn schema(state: web::Data<State>) -> HttpResponse {
     HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(state.schema.sdl.as_str())
 }
 
-/// Who calls, by the bearer token, and the token itself.
-pub(super) fn authenticate(http: &HttpRequest, state: &State) -> Result<(Caller, String), AuthError> {
-    let header = http.headers().get(header::AUTHORIZATION).ok_or(AuthError::Missing)?;
-    let value = header.to_str().map_err(|_| AuthError::Invalid)?;
-    let (scheme, token) = value.split_once(' ').ok_or(AuthError::Missing)?;
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        return Err(AuthError::Missing);
-    }
-    let token = token.trim();
-    Ok((state.verifier.verify(token)?, token.to_owned()))
-}
-
 /// An answer with the status that its media type gives it.
 pub(super) fn answer(response: Response, media: Media) -> HttpResponse {
     let status = match response.status {
@@ -182,6 +171,7 @@ pub(super) fn answer(response: Response, media: Media) -> HttpResponse {
     if status == StatusCode::METHOD_NOT_ALLOWED {
         answer.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static("POST"));
     }
+    challenge::describe(&mut answer);
     answer
 }
 
@@ -216,14 +206,6 @@ pub(super) fn body_refused(status: StatusCode, error: GraphqlError, media: Media
         headers.insert(header::ACCEPT, header::HeaderValue::from_static("application/json"));
         headers.insert(header::ACCEPT_ENCODING, header::HeaderValue::from_static("identity"));
     }
-    response
-}
-
-pub(super) fn unauthenticated(error: AuthError, media: Media) -> HttpResponse {
-    let mut response = answer(refused(&[GraphqlError::new(Code::Unauthenticated, error.to_string())]), media);
-    // RFC 6750: no error code where no token was given at all.
-    let challenge = if error == AuthError::Missing { "Bearer" } else { "Bearer error=\"invalid_token\"" };
-    response.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static(challenge));
     response
 }
 

@@ -3,6 +3,7 @@
 
 mod accept;
 mod body;
+mod challenge;
 mod compress;
 mod conditional;
 mod console;

@@ -20,6 +20,7 @@ use super::{
     State,
     accept::{self, Media},
     body::{self, Body},
+    challenge::{authenticate, unauthenticated},
     graphql::{self, Parameters},
     operations, ws,
 };
@@ -33,9 +34,9 @@ pub(super) fn is_wanted(head: &RequestHead) -> bool {
 /// Runs a request sent by POST: over the stream that was reserved, if one is named, and else over one of its own.
 pub(super) async fn post(http: HttpRequest, mut payload: Payload, state: web::Data<State>) -> HttpResponse {
     let media = Media::of(&http).unwrap_or(Media::Json);
-    let (caller, token) = match graphql::authenticate(&http, &state) {
+    let (caller, token) = match authenticate(&http, &state.verifier).await {
         Ok(known) => known,
-        Err(error) => return graphql::unauthenticated(error, media),
+        Err(error) => return unauthenticated(error, media),
     };
     let request = match body::read(&http, &mut payload, state.limits.body_bytes, 1).await {
         Ok(Body::One(request)) => *request,
@@ -51,12 +52,12 @@ pub(super) async fn post(http: HttpRequest, mut payload: Payload, state: web::Da
 /// Runs a request sent by GET, or opens the stream that was reserved.
 pub(super) async fn get(http: HttpRequest, state: web::Data<State>) -> HttpResponse {
     if let Some(name) = single::named(&http) {
-        return single::open(&http, &state, &name);
+        return single::open(&http, &state, &name).await;
     }
     let media = Media::of(&http).unwrap_or(Media::Json);
-    let (caller, token) = match graphql::authenticate(&http, &state) {
+    let (caller, token) = match authenticate(&http, &state.verifier).await {
         Ok(known) => known,
-        Err(error) => return graphql::unauthenticated(error, media),
+        Err(error) => return unauthenticated(error, media),
     };
     match Parameters::read(&http) {
         Ok(request) => distinct(&http, &state, caller, token, request, Allowed::Queries),
@@ -66,17 +67,17 @@ pub(super) async fn get(http: HttpRequest, state: web::Data<State>) -> HttpRespo
 
 /// Reserves a stream.
 pub(super) async fn put(http: HttpRequest, state: web::Data<State>) -> HttpResponse {
-    match graphql::authenticate(&http, &state) {
+    match authenticate(&http, &state.verifier).await {
         Ok((caller, _)) => single::reserve(&state, caller),
-        Err(error) => graphql::unauthenticated(error, Media::Json),
+        Err(error) => unauthenticated(error, Media::Json),
     }
 }
 
 /// Ends an operation of a reserved stream.
 pub(super) async fn delete(http: HttpRequest, state: web::Data<State>) -> HttpResponse {
-    let caller = match graphql::authenticate(&http, &state) {
+    let caller = match authenticate(&http, &state.verifier).await {
         Ok((caller, _)) => caller,
-        Err(error) => return graphql::unauthenticated(error, Media::Json),
+        Err(error) => return unauthenticated(error, Media::Json),
     };
     match single::named(&http) {
         Some(name) => single::end(&http, &state, &name, &caller).await,

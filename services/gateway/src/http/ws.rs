@@ -12,7 +12,7 @@ use actix_web::{
 };
 
 use self::{close::Close, connection::Connection, outgoing::Outgoing};
-use super::{State, accept::Media, graphql, origin, streams::Place};
+use super::{State, accept::Media, challenge, origin, streams::Place};
 
 /// The one subprotocol that is spoken.
 const SUBPROTOCOL: &str = "graphql-transport-ws";
@@ -37,9 +37,9 @@ pub(super) async fn open(
             .body("pages of this origin may not open a socket here"));
     }
     let known = if http.headers().contains_key(header::AUTHORIZATION) {
-        match graphql::authenticate(&http, &state) {
+        match challenge::authenticate(&http, &state.verifier).await {
             Ok(known) => Some(known),
-            Err(error) => return Ok(graphql::unauthenticated(error, Media::Json)),
+            Err(error) => return Ok(challenge::unauthenticated(error, Media::Json)),
         }
     } else {
         None

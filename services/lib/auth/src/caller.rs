@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr, sync::Arc, time::SystemTime};
 
 use serde_json::{Map, Value};
 
-use crate::ISSUER;
+use crate::{ISSUER, SERVICE_ISSUER};
 
 /// Something a caller may be allowed to do. Each stands for itself: `write` does not include `read`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,6 +149,11 @@ impl Caller {
     /// Who signed the token: the `iss` of an issuer that is trusted.
     pub fn issuer(&self) -> &str {
         &self.issuer
+    }
+
+    /// Whether this is a service of ours that speaks for itself, in the name of no caller.
+    pub fn is_service(&self) -> bool {
+        &*self.issuer == SERVICE_ISSUER
     }
 
     /// Every claim of the token, as the issuer wrote it; no more than [`MAX_TOKEN_BYTES`](crate::MAX_TOKEN_BYTES) hold.

@@ -1,4 +1,4 @@
-//! The key pair of the development mode, kept in a file.
+//! Our own key pair, kept in a file.
 
 use std::{
     fmt, fs, io,
@@ -11,19 +11,23 @@ use ed25519_dalek::{
     pkcs8::{DecodePrivateKey, EncodePrivateKey, spki::der::pem::LineEnding},
 };
 
-/// An Ed25519 pair that signs development tokens. Never shows its private half.
+/// The first line of a key file that a development run has made, by which it is known for good.
+const DEVELOPMENT_MARK: &str = "# Made by a development run of Spil. Not for production.\n";
+
+/// An Ed25519 pair that signs the tokens of our services, and in development those of everybody. Never shows its private half.
 #[derive(Clone)]
-pub struct DevelopmentKey {
+pub struct InternalKey {
     pair: SigningKey,
+    is_development: bool,
 }
 
-impl fmt::Debug for DevelopmentKey {
+impl fmt::Debug for InternalKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DevelopmentKey").finish_non_exhaustive()
+        f.debug_struct("InternalKey").finish_non_exhaustive()
     }
 }
 
-impl DevelopmentKey {
+impl InternalKey {
     /// A new pair from the random numbers of the system.
     ///
     /// # Errors
@@ -31,7 +35,7 @@ impl DevelopmentKey {
     pub fn generate() -> Result<Self, KeyError> {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(KeyError::Random)?;
-        Ok(Self { pair: SigningKey::from_bytes(&seed) })
+        Ok(Self { pair: SigningKey::from_bytes(&seed), is_development: true })
     }
 
     /// Reads the pair from a file (PKCS#8, PEM).
@@ -41,10 +45,10 @@ impl DevelopmentKey {
     pub fn read(path: &Path) -> Result<Self, KeyError> {
         let pem = fs::read_to_string(path).map_err(|source| KeyError::Read { path: path.to_owned(), source })?;
         let pair = SigningKey::from_pkcs8_pem(&pem).map_err(|_| KeyError::Malformed { path: path.to_owned() })?;
-        Ok(Self { pair })
+        Ok(Self { pair, is_development: pem.starts_with(DEVELOPMENT_MARK) })
     }
 
-    /// Reads the pair from a file, or makes the file with a new pair, readable by its owner alone. Safe when several processes
+    /// Reads the pair from a file, or makes the file with a new pair for development, readable by its owner alone. Safe when several processes
     /// start at once: one of them makes the file and the others read it.
     ///
     /// # Errors
@@ -58,7 +62,7 @@ impl DevelopmentKey {
         let failed = |source| KeyError::Write { path: path.to_owned(), source };
         // Written aside and linked into place, so that nobody ever reads half a key.
         let aside = path.with_extension(format!("{:016x}.new", u64::from_be_bytes(first_eight(&key.public_bytes()))));
-        write_private(&aside, pem.as_bytes()).map_err(failed)?;
+        write_private(&aside, format!("{DEVELOPMENT_MARK}{}", pem.as_str()).as_bytes()).map_err(failed)?;
         let linked = fs::hard_link(&aside, path);
         fs::remove_file(&aside).map_err(failed)?;
         match linked {
@@ -66,6 +70,11 @@ impl DevelopmentKey {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Self::read(path),
             Err(error) => Err(failed(error)),
         }
+    }
+
+    /// Whether a development run has made it: then it has lain where everybody may have read it, and is not for production.
+    pub fn is_development(&self) -> bool {
+        self.is_development
     }
 
     /// The private half in the form that signing takes.

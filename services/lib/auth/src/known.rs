@@ -29,6 +29,8 @@ pub(crate) struct KnownTokens {
 
 struct Known {
     caller: Caller,
+    /// Which issuer it is of, and the generation of the keys it was verified with.
+    source: (usize, u64),
     /// When it has to be verified again.
     until: SystemTime,
 }
@@ -38,11 +40,18 @@ impl KnownTokens {
         Self { parts: std::array::from_fn(|_| Mutex::new(LruCache::new(TOKENS_PER_PART))) }
     }
 
-    /// The bearer of a token, if it was verified a moment ago and still counts.
-    pub(crate) fn get(&self, hash: &TokenHash, now: SystemTime) -> Option<Caller> {
+    /// The bearer of a token, if it was verified a moment ago and still counts. `generation` is that of the keys that an issuer has
+    /// now: what was verified with others is forgotten.
+    pub(crate) fn get(
+        &self,
+        hash: &TokenHash,
+        now: SystemTime,
+        generation: impl FnOnce(usize) -> Option<u64>,
+    ) -> Option<Caller> {
         let mut part = self.part(hash);
         let known = part.get(hash)?;
-        if now < known.until {
+        let (issuer, verified_with) = known.source;
+        if now < known.until && generation(issuer) == Some(verified_with) {
             return Some(known.caller.clone());
         }
         part.pop(hash);
@@ -50,10 +59,10 @@ impl KnownTokens {
     }
 
     /// Keeps the bearer of a token that was verified now.
-    pub(crate) fn put(&self, hash: TokenHash, caller: &Caller, now: SystemTime) {
+    pub(crate) fn put(&self, hash: TokenHash, caller: &Caller, source: (usize, u64), now: SystemTime) {
         let Some(latest) = now.checked_add(MAX_AGE) else { return };
         let until = caller.expires_at().map_or(latest, |end| end.min(latest));
-        self.part(&hash).put(hash, Known { caller: caller.clone(), until });
+        self.part(&hash).put(hash, Known { caller: caller.clone(), source, until });
     }
 
     /// A part is whole after every step, so a panic elsewhere leaves nothing to fear.
@@ -82,22 +91,36 @@ mod tests {
     fn a_token_is_known_until_it_ends() {
         let known = KnownTokens::new();
         let caller = Caller::new("ada", [Permission::Read]).until(at(60));
-        known.put(hash("a"), &caller, at(0));
-        assert_eq!(known.get(&hash("a"), at(0)), Some(caller.clone()));
-        assert_eq!(known.get(&hash("a"), at(59)), Some(caller));
-        assert_eq!(known.get(&hash("a"), at(60)), None);
-        assert_eq!(known.get(&hash("a"), at(0)), None, "it is forgotten, even where the clock is set back");
-        assert_eq!(known.get(&hash("b"), at(0)), None);
+        known.put(hash("a"), &caller, (0, 0), at(0));
+        assert_eq!(known.get(&hash("a"), at(0), |_| Some(0)), Some(caller.clone()));
+        assert_eq!(known.get(&hash("a"), at(59), |_| Some(0)), Some(caller));
+        assert_eq!(known.get(&hash("a"), at(60), |_| Some(0)), None);
+        assert_eq!(
+            known.get(&hash("a"), at(0), |_| Some(0)),
+            None,
+            "it is forgotten, even where the clock is set back"
+        );
+        assert_eq!(known.get(&hash("b"), at(0), |_| Some(0)), None);
     }
 
     #[test]
     fn a_token_that_lasts_is_checked_again_after_a_while() {
         let known = KnownTokens::new();
         for caller in [Caller::new("ada", []), Caller::new("ada", []).until(at(100_000))] {
-            known.put(hash("a"), &caller, at(0));
-            assert_eq!(known.get(&hash("a"), at(299)), Some(caller));
-            assert_eq!(known.get(&hash("a"), at(300)), None);
+            known.put(hash("a"), &caller, (0, 0), at(0));
+            assert_eq!(known.get(&hash("a"), at(299), |_| Some(0)), Some(caller));
+            assert_eq!(known.get(&hash("a"), at(300), |_| Some(0)), None);
         }
+    }
+
+    #[test]
+    fn a_token_is_forgotten_when_its_issuer_has_other_keys() {
+        let known = KnownTokens::new();
+        let caller = Caller::new("ada", []);
+        known.put(hash("a"), &caller, (1, 7), at(0));
+        assert_eq!(known.get(&hash("a"), at(1), |issuer| (issuer == 1).then_some(7)), Some(caller));
+        assert_eq!(known.get(&hash("a"), at(1), |_| Some(8)), None);
+        assert_eq!(known.get(&hash("a"), at(1), |_| Some(7)), None, "also where the old ones come back");
     }
 
     #[test]
@@ -105,7 +128,7 @@ mod tests {
         let known = KnownTokens::new();
         let caller = Caller::new("ada", []);
         for number in 0..20_000 {
-            known.put(hash(&number.to_string()), &caller, at(0));
+            known.put(hash(&number.to_string()), &caller, (0, 0), at(0));
         }
         let count: usize = known.parts.iter().map(|part| part.lock().expect("no panic").len()).sum();
         assert_eq!(count, PARTS * TOKENS_PER_PART.get());

@@ -53,14 +53,14 @@ struct Calls {
 type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 impl Calls {
-    fn caller(&self, metadata: &MetadataMap) -> Result<Caller, Status> {
+    async fn caller(&self, metadata: &MetadataMap) -> Result<Caller, Status> {
         let header = metadata.get("authorization").and_then(|value| value.to_str().ok());
         let token = header.and_then(|header| {
             let (scheme, token) = header.split_once(' ')?;
             scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
         });
         let token = token.ok_or_else(|| Status::unauthenticated("a bearer token is needed"))?;
-        self.service.authenticate(token).map_err(|error| Status::unauthenticated(error.to_string()))
+        self.service.authenticate(token).await.map_err(|error| status::of_token(&error))
     }
 }
 
@@ -73,7 +73,7 @@ macro_rules! serve {
             type WatchStream = Answers<WatchResponse>;
 
             async fn apply(&self, request: Request<ApplyRequest>) -> Result<Response<ApplyResponse>, Status> {
-                let caller = self.caller(request.metadata())?;
+                let caller = self.caller(request.metadata()).await?;
                 let peer = request.remote_addr().map(|address| address.ip());
                 let answer = self.service.apply_from(&caller, request.into_inner(), peer).await;
                 answer.map(Response::new).map_err(|error| status::of_apply(&error))
@@ -83,21 +83,21 @@ macro_rules! serve {
                 &self,
                 request: Request<SnapshotRequest>,
             ) -> Result<Response<Self::SnapshotStream>, Status> {
-                let caller = self.caller(request.metadata())?;
+                let caller = self.caller(request.metadata()).await?;
                 let stream = self.service.snapshot(&caller, request.into_inner()).await;
                 let stream = stream.map_err(|error| status::of_feed(&error))?;
                 Ok(Response::new(Box::pin(stream.map(|part| part.map_err(|error| status::of_feed(&error))))))
             }
 
             async fn watch(&self, request: Request<WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
-                let caller = self.caller(request.metadata())?;
+                let caller = self.caller(request.metadata()).await?;
                 let stream = self.service.watch(&caller, request.into_inner()).await;
                 let stream = stream.map_err(|error| status::of_feed(&error))?;
                 Ok(Response::new(Box::pin(stream.map(|part| part.map_err(|error| status::of_feed(&error))))))
             }
 
             async fn digest(&self, request: Request<DigestRequest>) -> Result<Response<DigestResponse>, Status> {
-                let caller = self.caller(request.metadata())?;
+                let caller = self.caller(request.metadata()).await?;
                 let answer = self.service.digest(&caller).await;
                 answer.map(Response::new).map_err(|error| status::of_digest(&error))
             }

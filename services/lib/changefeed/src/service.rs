@@ -60,8 +60,8 @@ impl OwnerService {
     ///
     /// # Errors
     /// If the token is not sound.
-    pub fn authenticate(&self, token: &str) -> Result<Caller, AuthError> {
-        self.verifier.verify(token)
+    pub async fn authenticate(&self, token: &str) -> Result<Caller, AuthError> {
+        self.verifier.verify(token).await
     }
 
     /// The checksums of all kinds, of the tables and not of the log.

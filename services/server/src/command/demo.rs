@@ -18,7 +18,7 @@ use spil_proto::{
 
 use super::{Outcome, complain, say, serve::asked_to_stop};
 use crate::{
-    config::Config,
+    config::{Config, Profile},
     demo::{self, Demo, DemoSize},
     process::Process,
 };
@@ -45,6 +45,9 @@ pub(crate) struct DemoArgs {
 }
 
 pub(super) async fn run(config: Config, args: &DemoArgs) -> Outcome {
+    if config.profile == Profile::Production {
+        return Err(DemoError::InProduction.into());
+    }
     let size = DemoSize::new(args.workers)?;
     let mut process = Process::start(&config).await?;
     let result = fill_and_serve(&config, args, size, &mut process).await;
@@ -78,6 +81,8 @@ async fn fill_and_serve(
 /// Why there is no demo organisation.
 #[derive(Debug, thiserror::Error)]
 enum DemoError {
+    #[error("`profile` is `production`, where no demo organisation is made")]
+    InProduction,
     #[error("the demo organisation needs the role `gateway`")]
     NoGateway,
     #[error(

@@ -3,12 +3,16 @@
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use spil_auth::{DevelopmentKey, Permission, Signer};
+use spil_auth::{InternalKey, Permission, Signer};
 use spil_connector::{Import, Owners, Phase, Progress, mapping::Mapping};
 use spil_proto::{model::Owner, owner::OwnerClient};
 
 use super::{Outcome, say};
-use crate::{config::Config, process};
+use crate::{
+    config::{Config, Profile},
+    process,
+    secret::Secret,
+};
 
 /// How long the token of an import lasts that it signs itself.
 const TOKEN_LIFETIME: Duration = Duration::from_secs(6 * 3600);
@@ -42,7 +46,7 @@ pub(crate) struct ImportArgs {
     server: Option<String>,
     /// The token to import with; signed with the development key where none is given.
     #[arg(long, env = "SPIL_TOKEN", hide_env_values = true)]
-    token: Option<String>,
+    token: Option<Secret>,
 }
 
 /// Why an import did not start.
@@ -62,6 +66,8 @@ enum ImportStartError {
     Nobody { address: String },
     #[error("no token was given, and there is no development key to sign one with")]
     NoToken(#[source] spil_auth::KeyError),
+    #[error("`profile` is `production`: give a token of an issuer, in SPIL_TOKEN or with `--token`")]
+    InProduction,
 }
 
 /// Reads a reason as the owners take it.
@@ -82,9 +88,10 @@ pub(super) async fn run(config: &Config, args: ImportArgs) -> Outcome {
         tokio::fs::metadata(path).await.map_err(|source| ImportStartError::File { path: path.clone(), source })?;
     }
     let token = match args.token {
-        Some(token) => token,
+        Some(token) => token.expose().to_owned(),
+        None if config.profile == Profile::Production => return Err(ImportStartError::InProduction.into()),
         None => {
-            let key = DevelopmentKey::read(&config.key_file()).map_err(ImportStartError::NoToken)?;
+            let key = InternalKey::read(&config.key_file()).map_err(ImportStartError::NoToken)?;
             Signer::new(&key)?.sign("spil-import", &[Permission::Read, Permission::Write], TOKEN_LIFETIME)?
         }
     };

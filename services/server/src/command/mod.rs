@@ -95,7 +95,9 @@ async fn dispatch(cli: Cli) -> Outcome {
         Command::Audit { command } => audit::run(&Config::load(&cli.flags)?, &command).await,
         Command::Healthcheck => probe::run(&Config::load(&cli.flags)?).await,
         Command::Config => {
-            say(&toml::to_string_pretty(&Config::load(&cli.flags)?.without_secrets())?)?;
+            let config = Config::load(&cli.flags)?;
+            config.check_production()?;
+            say(&toml::to_string_pretty(&config.without_secrets())?)?;
             Ok(ExitCode::SUCCESS)
         }
     }

@@ -3,10 +3,10 @@
 use std::{process::ExitCode, time::Duration};
 
 use serde_json::Map;
-use spil_auth::{DevelopmentKey, Permission, Signer};
+use spil_auth::{InternalKey, Permission, Signer};
 
 use super::{Outcome, complain, say};
-use crate::config::Config;
+use crate::config::{Config, Profile};
 
 /// What a token says.
 #[derive(Debug, clap::Args)]
@@ -25,7 +25,15 @@ pub(crate) struct TokenArgs {
     hours: u64,
 }
 
+/// Why there is no token.
+#[derive(Debug, thiserror::Error)]
+#[error("`profile` is `production`, where development tokens are not taken: ask the issuer for one")]
+struct InProduction;
+
 pub(super) async fn run(config: &Config, args: &TokenArgs) -> Outcome {
+    if config.profile == Profile::Production {
+        return Err(InProduction.into());
+    }
     tokio::fs::create_dir_all(config.data_folder()).await?;
     if !config.key_file().exists() {
         complain(&format!(
@@ -33,7 +41,7 @@ pub(super) async fn run(config: &Config, args: &TokenArgs) -> Outcome {
             config.key_file().display()
         ));
     }
-    let signer = Signer::new(&DevelopmentKey::read_or_create(&config.key_file())?)?;
+    let signer = Signer::new(&InternalKey::read_or_create(&config.key_file())?)?;
     let mut claims = Map::new();
     if let Some(worker) = &args.worker {
         claims.insert("worker".to_owned(), worker.as_str().into());

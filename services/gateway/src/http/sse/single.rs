@@ -29,7 +29,7 @@ use crate::{
     http::{
         State,
         accept::Media,
-        graphql,
+        challenge, graphql,
         operations::{self, Event, Events, Operations},
         ws,
     },
@@ -180,11 +180,11 @@ pub(super) fn reserve(state: &State, caller: Caller) -> HttpResponse {
 
 /// Opens a reserved stream. Its name, which only the caller was told, is enough: browsers can send nothing else with an event
 /// stream.
-pub(super) fn open(http: &HttpRequest, state: &web::Data<State>, name: &str) -> HttpResponse {
+pub(super) async fn open(http: &HttpRequest, state: &web::Data<State>, name: &str) -> HttpResponse {
     let found = if http.headers().contains_key(header::AUTHORIZATION) {
-        match graphql::authenticate(http, state) {
+        match challenge::authenticate(http, &state.verifier).await {
             Ok((caller, _)) => state.reservations.of(name, &caller),
-            Err(error) => return graphql::unauthenticated(error, Media::Json),
+            Err(error) => return challenge::unauthenticated(error, Media::Json),
         }
     } else {
         state.reservations.find(name).ok_or(Refusal::NO_STREAM)

@@ -17,6 +17,8 @@ pub(super) enum Close {
     TooLarge,
     /// The client does not read what it asked for, or gives no sign of life. It may come back and resume.
     Slow(&'static str),
+    /// Whether the token is good can not be told at the moment.
+    TryLater(&'static str),
     /// The client has too many connections open.
     Crowded,
     /// A message is none.
@@ -47,7 +49,7 @@ impl Close {
             Self::WebSocket => (CloseCode::Protocol, "this is not how WebSockets work".to_owned()),
             Self::NotUtf8 => (CloseCode::Invalid, "a text is UTF-8".to_owned()),
             Self::TooLarge => (CloseCode::Size, "the message is too large".to_owned()),
-            Self::Slow(how) => (CloseCode::Again, (*how).to_owned()),
+            Self::Slow(why) | Self::TryLater(why) => (CloseCode::Again, (*why).to_owned()),
             Self::Crowded => (CloseCode::Again, "this caller has too many sockets and event streams open".to_owned()),
             Self::Invalid(error) => (CloseCode::Other(4400), error.to_string()),
             Self::Binary => (CloseCode::Other(4400), "messages are text".to_owned()),

@@ -216,7 +216,7 @@ impl Connection {
                 if self.caller.is_some() {
                     return Err(Close::TooManyInits.into());
                 }
-                let (caller, token) = self.identify(&payload).map_err(|error| Close::Forbidden(error.to_string()))?;
+                let (caller, token) = self.identify(&payload).await.map_err(refusal)?;
                 if !self.identity.is_of(caller.subject()) {
                     return Err(Close::Crowded.into());
                 }
@@ -246,9 +246,9 @@ impl Connection {
     }
 
     /// Who the client is: by the token that it shows now, or else by that of the request.
-    fn identify(&mut self, payload: &Map<String, Value>) -> Result<(Caller, String), AuthError> {
+    async fn identify(&mut self, payload: &Map<String, Value>) -> Result<(Caller, String), AuthError> {
         match shown_token(payload)? {
-            Some(token) => Ok((self.state.verifier.verify(token)?, token.to_owned())),
+            Some(token) => Ok((self.state.verifier.verify(token).await?, token.to_owned())),
             None => self.known.take().ok_or(AuthError::Missing),
         }
     }
@@ -280,6 +280,14 @@ fn shown_token(payload: &Map<String, Value>) -> Result<Option<&str>, AuthError> 
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(Some(token.trim())),
         None if name.eq_ignore_ascii_case("token") => Ok(Some(value)),
         _ => Err(AuthError::Invalid),
+    }
+}
+
+/// Why a socket is closed whose token is not taken.
+fn refusal(error: AuthError) -> Close {
+    match error {
+        AuthError::Unavailable => Close::TryLater("the keys of the issuer of the token can not be had at the moment"),
+        error => Close::Forbidden(error.to_string()),
     }
 }
 

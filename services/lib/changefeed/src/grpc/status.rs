@@ -1,8 +1,16 @@
 //! Which gRPC status says what went wrong. What the database says is logged, not sent.
 
+use spil_auth::AuthError;
 use tonic::Status;
 
 use crate::{ApplyError, DigestError, FeedError, StoreError};
+
+pub(super) fn of_token(error: &AuthError) -> Status {
+    match error {
+        AuthError::Unavailable => Status::unavailable(error.to_string()),
+        _ => Status::unauthenticated(error.to_string()),
+    }
+}
 
 pub(super) fn of_apply(error: &ApplyError) -> Status {
     match error {

@@ -1,6 +1,7 @@
 //! Opens the database.
 
 use std::{
+    fmt,
     path::Path,
     sync::{Arc, atomic::AtomicI64},
     time::Duration,
@@ -21,8 +22,8 @@ const STATEMENT_PATIENCE: Duration = Duration::from_secs(60);
 /// The most statements that a connection keeps prepared. Statements come in few sizes, so that this is enough.
 const PREPARED: usize = 200;
 
-/// Where the database of an owner is.
-#[derive(Clone, Debug)]
+/// Where the database of an owner is. `Debug` does not show the URL, in which a password may be.
+#[derive(Clone)]
 pub struct StoreConfig {
     /// Whose database.
     pub owner: Owner,
@@ -31,6 +32,15 @@ pub struct StoreConfig {
     pub url: String,
     /// The most connections, at least 2.
     pub max_connections: u32,
+}
+
+impl fmt::Debug for StoreConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreConfig")
+            .field("owner", &self.owner)
+            .field("max_connections", &self.max_connections)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Opens the database of an owner. It is not migrated.

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use spil_auth::{DevelopmentKey, Permission, Signer};
+use spil_auth::{InternalKey, Permission, Signer};
 use spil_changefeed::{OwnerService, StoreConfig, WallClock};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -23,7 +23,7 @@ struct Owners {
 impl Owners {
     async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let signer = Signer::new(&DevelopmentKey::read_or_create(&folder.path().join("key.pem")).unwrap()).unwrap();
+        let signer = Signer::new(&InternalKey::read_or_create(&folder.path().join("key.pem")).unwrap()).unwrap();
         let stop = CancellationToken::new();
         let mut clients = Vec::new();
         for owner in Owner::ALL {
