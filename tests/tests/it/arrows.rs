@@ -14,12 +14,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("spil-access", &["spil-proto", "spil-auth"]),
     ("spil-migrations", &["spil-proto"]),
     ("spil-graph", &["spil-proto"]),
+    ("spil-disclosure", &[]),
     ("spil-changefeed", &["spil-proto", "spil-access", "spil-auth", "spil-migrations"]),
     ("spil-capability", &["spil-proto", "spil-changefeed"]),
     ("spil-workforce", &["spil-proto", "spil-changefeed"]),
     ("spil-initiative", &["spil-proto", "spil-changefeed"]),
     ("spil-connector", &["spil-proto"]),
-    ("spil-gateway", &["spil-proto", "spil-access", "spil-graph", "spil-auth"]),
+    ("spil-gateway", &["spil-proto", "spil-access", "spil-disclosure", "spil-graph", "spil-auth"]),
 ];
 
 /// Libraries that only some crates may name.

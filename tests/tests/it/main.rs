@@ -18,6 +18,7 @@ mod model;
 mod mutation;
 mod operate;
 mod provenance;
+mod purpose;
 mod queries;
 mod readme;
 mod rules;

@@ -6,6 +6,7 @@ mod list;
 mod provenance;
 mod reach;
 mod record;
+mod register;
 mod search;
 mod snapshot;
 mod text;
@@ -13,6 +14,7 @@ mod text;
 use std::sync::Arc;
 
 use apollo_compiler::response::JsonMap;
+use spil_access::Policy;
 use spil_graph::{Budget, Exhausted, Graph};
 use spil_proto::model::Kind;
 use uuid::Uuid;
@@ -41,6 +43,8 @@ pub(super) struct Writer<'a> {
     pub(super) retired: Option<(Place, i64)>,
     /// The index, where something is searched.
     indexed: Option<Arc<Indexed>>,
+    /// The policy in force, for who asks what it says.
+    pub(super) policy: Option<Arc<Policy>>,
 }
 
 /// Why an answer was not written to its end.
@@ -87,6 +91,7 @@ impl<'a> Writer<'a> {
             out: Vec::with_capacity(4096),
             retired: None,
             indexed: None,
+            policy: None,
         }
     }
 
@@ -151,6 +156,7 @@ impl<'a> Writer<'a> {
                 QueryField::Reach(field) => this.reach(field)?,
                 QueryField::Search(field) => this.search(field)?,
                 QueryField::Service(items) => this.service(items)?,
+                QueryField::Register(items) => this.register(items)?,
                 QueryField::Snapshot(items) => this.snapshot(items)?,
             }
             Ok(())

@@ -13,6 +13,7 @@ mod mutation;
 mod origin;
 mod persisted;
 mod plan;
+pub(crate) mod purpose;
 mod relation_step;
 mod request;
 mod scalar;
@@ -34,7 +35,7 @@ use apollo_compiler::{introspection, response::JsonMap, validation::Valid};
 use bytes::Bytes;
 use futures::Stream;
 use serde_json::json;
-use spil_access::{PolicyHandle, Viewer};
+use spil_access::{Policy, PolicyHandle, Viewer};
 use spil_auth::Caller;
 use spil_proto::{
     changefeed::v1::Cursor,
@@ -235,6 +236,7 @@ impl Engine {
     ) -> Result<Response, Vec<GraphqlError>> {
         let one = |error: GraphqlError| vec![error];
         let Planned { prepared, variables, plan } = planned;
+        note_purpose(caller, &request);
         match plan.root {
             Root::Mutation(_) if allowed == Allowed::Queries => {
                 return Err(one(GraphqlError::new(Code::MethodNotAllowed, "a mutation is sent by POST")));
@@ -245,7 +247,7 @@ impl Engine {
             }
             _ => {}
         }
-        let viewer = self.viewer(caller, None);
+        let viewer = self.viewer(caller, request.purpose);
         authorize(&viewer, &plan).map_err(one)?;
         let mut bound = bind::bind(&plan, &variables).map_err(one)?;
         bound.iter_mut().for_each(|bound| bound.came_by(request.origin));
@@ -257,7 +259,16 @@ impl Engine {
                     true => Some(indexed(self.search(), &published).await.map_err(one)?),
                     false => None,
                 };
-                let run = QueryRun { schema: self.schema, prepared, variables, published, plan, bound, indexed };
+                let run = QueryRun {
+                    schema: self.schema,
+                    prepared,
+                    variables,
+                    published,
+                    plan,
+                    bound,
+                    indexed,
+                    policy: self.policy.load(),
+                };
                 self.query(run, request.operation_name).await
             }
             Root::Mutation(items) => Ok(self.mutate(caller, token, items, &bound, published).await),
@@ -435,6 +446,7 @@ struct QueryRun {
     plan: Arc<Plan>,
     bound: Vec<Bound>,
     indexed: Option<Arc<Indexed>>,
+    policy: Arc<Policy>,
 }
 
 impl QueryRun {
@@ -442,6 +454,7 @@ impl QueryRun {
     fn answer(&self, introspected: Option<&JsonMap>, cost: u64) -> Result<(Vec<u8>, u64), Halt> {
         let Root::Query(items) = &self.plan.root else { return Err(Halt::Mismatch) };
         let mut writer = Writer::new(&self.published, &self.bound, cost).searching(self.indexed.clone());
+        writer.policy = Some(Arc::clone(&self.policy));
         writer.raw("{\"data\":");
         writer.query(items, introspected)?;
         end(writer.out_mut(), &self.published);
@@ -471,6 +484,14 @@ impl QueryRun {
         )
         .map(|response| response.data)
         .map_err(|error| failed(Code::ValidationFailed, error.message().to_string()))
+    }
+}
+
+/// Writes down that somebody names a purpose. The operation is one that the document has, so its name is no value.
+fn note_purpose(caller: &Caller, request: &Request) {
+    if let Some(purpose) = request.purpose {
+        let (subject, operation) = (caller.subject(), request.operation_name.as_deref().unwrap_or_default());
+        tracing::info!(subject, purpose = purpose::name(purpose), operation, "a request names a purpose");
     }
 }
 

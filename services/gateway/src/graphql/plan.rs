@@ -207,6 +207,8 @@ pub(super) enum QueryField {
     Reach(ReachField),
     Search(SearchField),
     Snapshot(Vec<Item<What>>),
+    /// `dataRegister`.
+    Register(Vec<Item<What>>),
 }
 
 /// What is asked of a node, by its kind.

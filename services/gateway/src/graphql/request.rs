@@ -7,6 +7,7 @@ use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, Visitor, value::MapAccessDeserializer},
 };
+use spil_proto::model::Purpose;
 
 use super::Origin;
 
@@ -25,6 +26,8 @@ pub struct Request {
     pub extensions: Option<RequestExtensions>,
     /// Which way it came in. The transport says it; a body can not.
     pub origin: Origin,
+    /// What the client reads personal data for. The transport says it, for all that comes by it; a body can not.
+    pub purpose: Option<Purpose>,
 }
 
 /// What a client may say beside the request. What is not known is passed over.
@@ -64,6 +67,7 @@ struct RequestFields {
     extensions: Option<RequestExtensions>,
     #[serde(skip)]
     origin: Origin,
+    purpose: Option<Purpose>,
 }
 
 #[derive(Deserialize)]

@@ -5,6 +5,7 @@ mod federation;
 mod inputs;
 mod objects;
 mod reach;
+mod register;
 mod search;
 mod subscription;
 mod text;
@@ -13,7 +14,9 @@ use std::{fmt::Write, sync::LazyLock};
 
 use apollo_compiler::{Name, Schema, collections::HashMap, schema::Implementers, validation::Valid};
 use spil_graph::By;
-use spil_proto::model::{ENUMS, FieldInfo, FieldType, Kind, KindInfo, Relation, TextFormat, field};
+use spil_proto::model::{
+    ENUMS, EnumInfo, FieldInfo, FieldType, Kind, KindInfo, PERSONAL_ENUMS, Relation, TextFormat, field,
+};
 
 use text::{block, upper_first};
 
@@ -147,18 +150,14 @@ fn sdl(reader: Reader) -> String {
     }
     inputs::compared_filters(&mut out);
     for list in ENUMS {
-        block(&mut out, "", list.doc);
-        let _ = writeln!(out, "enum {} {{", list.name);
-        for value in list.values {
-            block(&mut out, "  ", value.doc);
-            let _ = writeln!(out, "  {}", value.name);
-        }
-        out.push_str("}\n\n");
+        enumeration(&mut out, list);
         inputs::enum_filters(&mut out, list);
     }
     kinds(&mut out);
     reach::types(&mut out);
     out.push_str(search::TYPES);
+    PERSONAL_ENUMS.iter().for_each(|list| enumeration(&mut out, list));
+    out.push_str(register::TYPES);
     apply_changes::types(&mut out);
     query(&mut out, reader);
     mutation(&mut out);
@@ -175,6 +174,16 @@ fn sdl(reader: Reader) -> String {
     out.truncate(out.trim_end().len());
     out.push('\n');
     out
+}
+
+fn enumeration(out: &mut String, list: &EnumInfo) {
+    block(out, "", list.doc);
+    let _ = writeln!(out, "enum {} {{", list.name);
+    for value in list.values {
+        block(out, "  ", value.doc);
+        let _ = writeln!(out, "  {}", value.name);
+    }
+    out.push_str("}\n\n");
 }
 
 /// The name of a kind in the enumeration `RecordKind`: `ORG_UNIT`.
@@ -217,6 +226,7 @@ fn query(out: &mut String, reader: Reader) {
     );
     reach::query(out);
     search::query(out);
+    out.push_str(register::QUERY);
     if reader == Reader::Client {
         out.push_str(federation::QUERY);
     }

@@ -32,7 +32,9 @@ use super::{
     bind::{self, Bound},
     error::{Code, GraphqlError},
     limits::Limits,
+    note_purpose,
     plan::{Root, Slot, Subscribed, SubscriptionField},
+    purpose,
 };
 use crate::journal::{Logged, Reader, number};
 
@@ -92,7 +94,8 @@ impl Engine {
         planned: Planned,
     ) -> Result<Started, GraphqlError> {
         let Planned { prepared, variables, plan } = planned;
-        authorize(&self.viewer(caller, None), &plan)?;
+        note_purpose(caller, request);
+        authorize(&self.viewer(caller, request.purpose), &plan)?;
         let Root::Subscription(item) = &plan.root else {
             return Err(GraphqlError::new(Code::Internal, "this is no subscription"));
         };
@@ -102,6 +105,7 @@ impl Engine {
         let given: usize = variables.iter().map(|(name, value)| name.as_str().len() + value.to_string().len()).sum();
         let seat = self.subscriptions.seats.take(caller.subject(), prepared.text().len() + given)?;
         let mut asked = Asked::new(caller, prepared.text());
+        asked.part(request.purpose.map(purpose::name).unwrap_or_default().as_bytes());
         asked.part(request.operation_name.as_deref().unwrap_or_default().as_bytes());
         let source = match &item.what {
             SubscriptionField::Changes { slot, .. } => {
@@ -121,6 +125,7 @@ impl Engine {
                     || Feed {
                         number: self.subscriptions.feed_numbers.fetch_add(1, Ordering::Relaxed),
                         plan: Arc::clone(&plan),
+                        purpose: request.purpose,
                         bound,
                         cost: self.limits.cost,
                     },
@@ -151,6 +156,7 @@ impl Engine {
                         bound,
                         cost: self.limits.cost,
                         bytes: self.limits.live_answer_bytes,
+                        policy: Arc::clone(&self.policy),
                         search: plan.searches().then(|| Arc::clone(self.search())),
                     };
                     let number = all.answer_numbers.fetch_add(1, Ordering::Relaxed);

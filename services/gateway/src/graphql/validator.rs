@@ -10,6 +10,7 @@ use spil_auth::Caller;
 use super::{
     Engine, Request, authorize, bind,
     plan::{QueryField, Root},
+    purpose,
     schema::SpilSchema,
 };
 
@@ -26,11 +27,13 @@ impl Engine {
     pub async fn validator(&self, caller: &Caller, request: &Request, media: &str) -> Option<String> {
         let planned = self.planned(request).ok()?;
         let Root::Query(items) = &planned.plan.root else { return None };
-        // How the service is doing changes without the graph, and the index of searches comes after it.
-        if items.iter().any(|item| matches!(item.what, QueryField::Snapshot(_))) || planned.plan.searches() {
+        // How the service is doing and what the policy says changes without the graph, and the index of searches comes after it.
+        if items.iter().any(|item| matches!(item.what, QueryField::Snapshot(_) | QueryField::Register(_)))
+            || planned.plan.searches()
+        {
             return None;
         }
-        let viewer = self.viewer(caller, None);
+        let viewer = self.viewer(caller, request.purpose);
         authorize(&viewer, &planned.plan).ok()?;
         bind::bind(&planned.plan, &planned.variables).ok()?;
         let wanted = request.extensions.as_ref().and_then(|extensions| extensions.consistency.as_deref());
@@ -43,6 +46,7 @@ impl Engine {
             published.token().as_bytes(),
             caller.subject().as_bytes(),
             viewer.key().as_bytes(),
+            request.purpose.map(purpose::name).unwrap_or_default().as_bytes(),
             media.as_bytes(),
             planned.prepared.text().as_bytes(),
             request.operation_name.as_deref().unwrap_or_default().as_bytes(),

@@ -12,7 +12,7 @@ const REVALIDATE: HeaderValue = HeaderValue::from_static("private, no-cache");
 /// Nobody keeps what went wrong, or what is not of the graph.
 const DO_NOT_STORE: HeaderValue = HeaderValue::from_static("no-store");
 /// What an answer by GET depends on besides its address.
-const VARY: HeaderValue = HeaderValue::from_static("accept, accept-encoding, authorization");
+const VARY: HeaderValue = HeaderValue::from_static("accept, accept-encoding, authorization, spil-purpose");
 
 /// Whether the client has the answer with a validator.
 pub(super) fn is_known(http: &HttpRequest, validator: &str) -> bool {

@@ -14,7 +14,7 @@ use super::{
     accept::Media,
     body::{self, Body},
     challenge::{self, authenticate, unauthenticated},
-    conditional, origin,
+    conditional, origin, purpose,
 };
 use crate::graphql::{
     Allowed, Request, RequestExtensions, Response, ResponseStatus,
@@ -32,11 +32,19 @@ pub(super) async fn post(http: HttpRequest, mut payload: Payload, state: web::Da
         Ok(caller) => caller,
         Err(error) => return unauthenticated(error, media),
     };
+    let purpose = match purpose::of(&http) {
+        Ok(purpose) => purpose,
+        Err(error) => return body_refused(StatusCode::BAD_REQUEST, error, media),
+    };
     match body::read(&http, &mut payload, state.limits.body_bytes, state.limits.batch).await {
         Ok(Body::One(request)) => {
-            answer(state.engine.execute(&caller, &token, *request, Allowed::Everything).await, media)
+            let request = Request { purpose, ..*request };
+            answer(state.engine.execute(&caller, &token, request, Allowed::Everything).await, media)
         }
-        Ok(Body::Many(requests)) => batch(&state, &caller, &token, requests, media).await,
+        Ok(Body::Many(requests)) => {
+            let requests = requests.into_iter().map(|request| Request { purpose, ..request }).collect();
+            batch(&state, &caller, &token, requests, media).await
+        }
         Err((status, error)) => body_refused(status, error, media),
     }
 }
@@ -93,6 +101,7 @@ impl Parameters {
             extensions: parse::<RequestExtensions>(parameters.extensions.as_deref())
                 .map_err(|error| malformed(&format!("the parameter `extensions` can not be read: {error}")))?,
             origin: origin::of(http),
+            purpose: None,
         })
     }
 }
@@ -132,6 +141,10 @@ pub(super) async fn get(http: HttpRequest, state: web::Data<State>) -> HttpRespo
     let request = match Parameters::read(&http) {
         Ok(request) => request,
         Err(error) => return answer(refused(&[error]), media),
+    };
+    let request = match purpose::of(&http) {
+        Ok(purpose) => Request { purpose, ..request },
+        Err(error) => return body_refused(StatusCode::BAD_REQUEST, error, media),
     };
     let validator = state.engine.validator(&caller, &request, media.content_type()).await;
     if let Some(validator) = &validator

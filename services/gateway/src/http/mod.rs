@@ -12,6 +12,7 @@ mod health;
 mod operations;
 mod origin;
 mod origins;
+mod purpose;
 mod sse;
 mod streams;
 mod ws;

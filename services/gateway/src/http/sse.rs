@@ -22,7 +22,7 @@ use super::{
     body::{self, Body},
     challenge::{authenticate, unauthenticated},
     graphql::{self, Parameters},
-    operations, ws,
+    operations, purpose, ws,
 };
 use crate::graphql::{Allowed, Request};
 
@@ -38,8 +38,12 @@ pub(super) async fn post(http: HttpRequest, mut payload: Payload, state: web::Da
         Ok(known) => known,
         Err(error) => return unauthenticated(error, media),
     };
+    let purpose = match purpose::of(&http) {
+        Ok(purpose) => purpose,
+        Err(error) => return graphql::body_refused(StatusCode::BAD_REQUEST, error, media),
+    };
     let request = match body::read(&http, &mut payload, state.limits.body_bytes, 1).await {
-        Ok(Body::One(request)) => *request,
+        Ok(Body::One(request)) => Request { purpose, ..*request },
         Ok(Body::Many(_)) => return plain(StatusCode::BAD_REQUEST, "a stream takes one request at a time"),
         Err((status, error)) => return graphql::body_refused(status, error, media),
     };
@@ -59,8 +63,12 @@ pub(super) async fn get(http: HttpRequest, state: web::Data<State>) -> HttpRespo
         Ok(known) => known,
         Err(error) => return unauthenticated(error, media),
     };
+    let purpose = match purpose::of(&http) {
+        Ok(purpose) => purpose,
+        Err(error) => return graphql::body_refused(StatusCode::BAD_REQUEST, error, media),
+    };
     match Parameters::read(&http) {
-        Ok(request) => distinct(&http, &state, caller, token, request, Allowed::Queries),
+        Ok(request) => distinct(&http, &state, caller, token, Request { purpose, ..request }, Allowed::Queries),
         Err(error) => graphql::answer(crate::graphql::refused(&[error]), media),
     }
 }

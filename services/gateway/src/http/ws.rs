@@ -7,12 +7,12 @@ mod outgoing;
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::header,
+    http::{StatusCode, header},
     web::{self, Payload},
 };
 
 use self::{close::Close, connection::Connection, outgoing::Outgoing};
-use super::{State, accept::Media, challenge, origin, streams::Place};
+use super::{State, accept::Media, challenge, graphql, origin, purpose, streams::Place};
 
 /// The one subprotocol that is spoken.
 const SUBPROTOCOL: &str = "graphql-transport-ws";
@@ -44,6 +44,10 @@ pub(super) async fn open(
     } else {
         None
     };
+    let purpose = match purpose::of(&http) {
+        Ok(purpose) => purpose,
+        Err(error) => return Ok(graphql::body_refused(StatusCode::BAD_REQUEST, error, Media::Json)),
+    };
     let subject = known.as_ref().map(|(caller, _)| caller.subject());
     let Some(Place { permit, stopping }) = state.streams.enter(subject) else { return Ok(full()) };
     let identity = permit.identity();
@@ -56,7 +60,7 @@ pub(super) async fn open(
     }
     let bytes = state.limits.body_bytes;
     let incoming = incoming.max_frame_size(bytes).aggregate_continuations().max_continuation_size(bytes);
-    let connection = Connection::new(state.into_inner(), known, incoming, outgoing, (identity, stopping));
+    let connection = Connection::new(state.into_inner(), (known, purpose), incoming, outgoing, (identity, stopping));
     actix_web::rt::spawn(connection.from(origin::of(&http)).run());
     Ok(response)
 }

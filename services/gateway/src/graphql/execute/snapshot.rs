@@ -64,6 +64,11 @@ impl Writer<'_> {
             .collect()
     }
 
+    /// Writes a list of objects that are there as JSON.
+    pub(super) fn plain_list(&mut self, items: &[Item<What>], entries: &[Value]) -> Result<(), Halt> {
+        self.array(entries, |this, entry| this.object(items, |this, item| this.plain(&item.what, entry)))
+    }
+
     /// Writes one field of an object that is there as JSON, and below it what is asked.
     fn plain(&mut self, what: &What, object: &Value) -> Result<(), Halt> {
         if let Some(type_name) = what.name.strip_prefix("__typename ") {
@@ -71,9 +76,7 @@ impl Writer<'_> {
             return Ok(());
         }
         match object.get(&*what.name) {
-            Some(Value::Array(entries)) => {
-                self.array(entries, |this, entry| this.object(&what.items, |this, item| this.plain(&item.what, entry)))
-            }
+            Some(Value::Array(entries)) => self.plain_list(&what.items, entries),
             Some(value) => {
                 self.raw(&value.to_string());
                 Ok(())

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use spil_proto::model::{EnumInfo, FieldInfo, FieldType, Kind, KindInfo};
 
-use super::{COMPARED, has_facets, is_orderable, objects, order_count_name, order_field_name, text::block};
+use super::{COMPARED, has_facets, is_orderable, objects, order_count_name, order_field_name, register, text::block};
 
 /// The filters of an enumeration, alone and in a list.
 pub(super) fn enum_filters(out: &mut String, list: &EnumInfo) {
@@ -132,6 +132,9 @@ pub(super) fn mutations(out: &mut String, info: &'static KindInfo) {
 fn fields(info: &'static KindInfo, create: bool) -> String {
     let mut out = String::new();
     for field in info.inputs().filter(|field| create || field.one_way.is_none()) {
+        // A field that is only written can be marked nowhere else.
+        let personal = field.personal.as_ref().filter(|_| field.one_way.is_some());
+        let mark = register::directive(personal);
         block(&mut out, "  ", &objects::documented(field));
         let list = matches!(
             field.ty,
@@ -147,9 +150,9 @@ fn fields(info: &'static KindInfo, create: bool) -> String {
         let is_known = !matches!(field.ty, FieldType::Decimal);
         let required = if create && field.required && is_known { "!" } else { "" };
         let _ = if list {
-            writeln!(out, "  {}: [{scalar}!]{required}", field.name)
+            writeln!(out, "  {}: [{scalar}!]{required}{mark}", field.name)
         } else {
-            writeln!(out, "  {}: {scalar}{required}", field.name)
+            writeln!(out, "  {}: {scalar}{required}{mark}", field.name)
         };
     }
     out

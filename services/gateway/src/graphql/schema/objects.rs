@@ -4,20 +4,25 @@ use std::fmt::Write;
 
 use spil_proto::model::{FieldInfo, FieldType, HEADER_FIELDS, KindInfo, Step, field};
 
-use super::{federation, text::block};
+use super::{federation, register, text::block};
 
 /// The type of a record.
 pub(super) fn entity(out: &mut String, info: &'static KindInfo) {
     block(out, "", info.doc);
     let _ = writeln!(out, "type {} implements Record & Node{} {{", info.name, federation::KEY);
     for field in &HEADER_FIELDS {
-        block(out, "  ", field.doc);
+        let personal = info.personal(field.index);
+        let mark = register::directive(personal);
+        block(out, "  ", &register::described(field.doc, personal));
         match field.index {
-            field::NAME => out.push_str(
-                "  name(\n    \"The language wanted (BCP 47); the plain name where there is no translation.\"\n    language: String\n  ): String\n",
-            ),
+            field::NAME => {
+                let _ = writeln!(
+                    out,
+                    "  name(\n    \"The language wanted (BCP 47); the plain name where there is no translation.\"\n    language: String\n  ): String{mark}",
+                );
+            }
             _ => {
-                let _ = writeln!(out, "  {}: {}", field.name, header_type(field));
+                let _ = writeln!(out, "  {}: {}{mark}", field.name, header_type(field));
             }
         }
     }
@@ -26,18 +31,21 @@ pub(super) fn entity(out: &mut String, info: &'static KindInfo) {
         if matches!(field.ty, FieldType::Ref(_) | FieldType::RefList(_)) {
             continue;
         }
-        block(out, "  ", &documented(field));
-        let _ = writeln!(out, "  {}: {}", field.name, output_type(field));
+        let personal = info.personal(field.index);
+        block(out, "  ", &register::described(&documented(field), personal));
+        let _ = writeln!(out, "  {}: {}{}", field.name, output_type(field), register::directive(personal));
     }
     for relation in info.kind.relations() {
-        block(out, "  ", &relation.doc);
+        let personal = register::of_relation(info, relation.name);
+        let mark = register::directive(personal);
+        block(out, "  ", &register::described(&relation.doc, personal));
         let to = relation.to.info();
         let _ = match relation.steps.as_slice() {
             // Short by nature, and in an order of its own.
             [Step::Above { .. }] => writeln!(out, "  {}: [{}!]!", relation.name, to.name),
             [Step::Below { .. }] => writeln!(out, "  {}({DEPTH}{}", relation.name, after_bracket(&list_arguments(to))),
-            _ if relation.many => writeln!(out, "  {}{}", relation.name, list_arguments(to)),
-            _ => writeln!(out, "  {}: {}", relation.name, to.name),
+            _ if relation.many => writeln!(out, "  {}{}{mark}", relation.name, list_arguments(to)),
+            _ => writeln!(out, "  {}: {}{mark}", relation.name, to.name),
         };
     }
     out.push_str("}\n\n");

@@ -4,7 +4,7 @@ use std::sync::{Arc, atomic::Ordering};
 
 use bytes::Bytes;
 use spil_auth::Caller;
-use spil_proto::model::Owner;
+use spil_proto::model::{Owner, Purpose};
 use tokio::sync::watch;
 
 use super::{
@@ -32,6 +32,8 @@ pub(super) struct Feed {
     /// Names it in the store of what was written.
     pub(super) number: u64,
     pub(super) plan: Arc<Plan>,
+    /// What those who ask read personal data for.
+    pub(super) purpose: Option<Purpose>,
     pub(super) bound: Vec<Bound>,
     pub(super) cost: u64,
 }
@@ -167,7 +169,7 @@ impl ChangeStream {
             let past = self.reader.past(&revision, next);
             if wanted.admits(&revision, event) {
                 // What the caller may see can change with each event.
-                authorize(&self.engine.viewer(&self.caller, None), &feed.plan)?;
+                authorize(&self.engine.viewer(&self.caller, feed.purpose), &feed.plan)?;
                 if let Some(body) = self.written(&revision, number, entry, &past).await? {
                     self.reader = past;
                     self.current = Some(Current { revision, next, entry });

@@ -43,7 +43,11 @@ struct Finder<'a> {
 impl Finder<'_> {
     fn query(&mut self, field: &QueryField) {
         match field {
-            QueryField::TypeName | QueryField::Introspection | QueryField::Service(_) | QueryField::Snapshot(_) => {}
+            QueryField::TypeName
+            | QueryField::Introspection
+            | QueryField::Service(_)
+            | QueryField::Register(_)
+            | QueryField::Snapshot(_) => {}
             QueryField::Node { slot, by_kind } => {
                 if let Some(Bound::Node(Some((kind, _)))) = self.bound.get(*slot) {
                     self.node(*kind, by_kind);

@@ -23,6 +23,8 @@ pub(super) enum Close {
     Crowded,
     /// A message is none.
     Invalid(MessageError),
+    /// The purpose that the client names is not known; the text says which are.
+    Purpose(String),
     /// A message is binary.
     Binary,
     /// An operation was asked for before the client was known.
@@ -52,6 +54,7 @@ impl Close {
             Self::Slow(why) | Self::TryLater(why) => (CloseCode::Again, (*why).to_owned()),
             Self::Crowded => (CloseCode::Again, "this caller has too many sockets and event streams open".to_owned()),
             Self::Invalid(error) => (CloseCode::Other(4400), error.to_string()),
+            Self::Purpose(why) => (CloseCode::Other(4400), why.clone()),
             Self::Binary => (CloseCode::Other(4400), "messages are text".to_owned()),
             Self::Unauthorized => (CloseCode::Other(4401), "Unauthorized".to_owned()),
             Self::Forbidden(why) => (CloseCode::Other(4403), format!("Forbidden: {why}")),

@@ -11,6 +11,7 @@ use actix_ws::{AggregatedMessage, AggregatedMessageStream, CloseReason, Closed, 
 use futures::StreamExt;
 use serde_json::{Map, Value};
 use spil_auth::{AuthError, Caller};
+use spil_proto::model::Purpose;
 use tokio::time::Instant;
 
 use super::{
@@ -20,13 +21,14 @@ use super::{
 };
 use crate::{
     graphql::{
-        Allowed, Origin,
+        Allowed, Origin, Request,
         error::{Code, GraphqlError},
         refused,
     },
     http::{
         State,
         operations::{self, Event, Operations},
+        purpose,
         streams::{Identity, Stopping},
     },
 };
@@ -51,6 +53,8 @@ pub(super) struct Connection {
     known: Option<(Caller, String)>,
     /// Who it is, once it has said so, and its token.
     caller: Option<(Caller, String)>,
+    /// What the client reads personal data for.
+    purpose: Option<Purpose>,
     incoming: AggregatedMessageStream,
     outgoing: Outgoing,
     operations: Operations,
@@ -88,10 +92,10 @@ impl From<Closed> for End {
 }
 
 impl Connection {
-    /// A socket that was just opened. `known` is who the request said it is, if it did.
+    /// A socket that was just opened. `known` is who the request said it is, if it did, and for what it reads.
     pub(super) fn new(
         state: Arc<State>,
-        known: Option<(Caller, String)>,
+        (known, purpose): (Option<(Caller, String)>, Option<Purpose>),
         incoming: AggregatedMessageStream,
         outgoing: Outgoing,
         (identity, stopping): (Identity, Stopping),
@@ -101,6 +105,7 @@ impl Connection {
             state,
             known,
             caller: None,
+            purpose,
             incoming,
             outgoing,
             operations: Operations::new(),
@@ -220,6 +225,9 @@ impl Connection {
                 if !self.identity.is_of(caller.subject()) {
                     return Err(Close::Crowded.into());
                 }
+                if let Some(purpose) = purpose::shown(&payload).map_err(|error| Close::Purpose(error.message))? {
+                    self.purpose = Some(purpose);
+                }
                 self.expires_at = expiry(&caller);
                 self.caller = Some((caller, token));
                 self.outgoing.text(message::ack()).await?;
@@ -233,7 +241,8 @@ impl Connection {
                     return Err(Close::SubscriberExists(id).into());
                 }
                 let events = if self.operations.len() < MAX_OPERATIONS {
-                    operations::start(Arc::clone(&self.state.engine), caller, token, *request, Allowed::Everything)
+                    let request = Request { purpose: self.purpose, ..*request };
+                    operations::start(Arc::clone(&self.state.engine), caller, token, request, Allowed::Everything)
                 } else {
                     let text = format!("at most {MAX_OPERATIONS} operations run over one socket at once");
                     operations::once(refused(&[GraphqlError::new(Code::Overloaded, text)]))
