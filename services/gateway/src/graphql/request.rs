@@ -67,6 +67,7 @@ struct RequestFields {
     extensions: Option<RequestExtensions>,
     #[serde(skip)]
     origin: Origin,
+    #[serde(skip)]
     purpose: Option<Purpose>,
 }
 
