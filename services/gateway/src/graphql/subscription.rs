@@ -156,7 +156,6 @@ impl Engine {
                         bound,
                         cost: self.limits.cost,
                         bytes: self.limits.live_answer_bytes,
-                        policy: Arc::clone(&self.policy),
                         search: plan.searches().then(|| Arc::clone(self.search())),
                     };
                     let number = all.answer_numbers.fetch_add(1, Ordering::Relaxed);

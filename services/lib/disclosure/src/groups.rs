@@ -11,8 +11,9 @@ pub struct Group {
     pub parent: Option<u128>,
     /// Whether anybody can be in it itself, not in a part of it, as far as everybody knows. Where nobody can, that nobody is says nothing.
     pub is_open: bool,
-    /// How large it is as far as everybody knows: its positions, say, filled or not. Where a group has to be hidden for the sake of
-    /// another, it is the one with the least. It must not depend on who is in it: which group is hidden would tell how many are.
+    /// How large it is by itself, without its parts, as far as everybody knows: its positions, say, filled or not. Where a group has to be hidden for the sake of
+    /// another, it is the one with the
+    /// least. It must not depend on who is in it: which group is hidden would tell how many are.
     pub weight: u64,
 }
 
@@ -60,6 +61,11 @@ impl Groups {
                 let place = tree.add(group, Self::EVERYBODY);
                 tree.add_below(Some(group.key), place, &below);
             }
+        }
+        for place in (1..tree.len()).rev() {
+            let weight = tree.weights[place];
+            let above = &mut tree.weights[tree.parents[place]];
+            *above = above.saturating_add(weight);
         }
         tree
     }
@@ -109,7 +115,7 @@ impl Groups {
     }
 
     /// The group that a group is a part of. That of everybody is its own.
-    pub(crate) fn parent(&self, place: usize) -> usize {
+    pub fn parent(&self, place: usize) -> usize {
         self.parents.get(place).copied().unwrap_or(Self::EVERYBODY)
     }
 

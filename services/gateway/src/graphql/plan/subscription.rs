@@ -95,7 +95,10 @@ impl<'d> Compiler<'d> {
     }
 }
 
-/// Whether a field of a query says something of the graph, and not of the schema or of how the gateway is doing.
+/// Whether a field of a query says something of the graph, and not of the schema or the policy or of how the gateway is doing.
 fn can_be_live(field: &QueryField) -> bool {
-    !matches!(field, QueryField::Introspection | QueryField::Service(_) | QueryField::Snapshot(_))
+    !matches!(
+        field,
+        QueryField::Introspection | QueryField::Service(_) | QueryField::Snapshot(_) | QueryField::Register(_)
+    )
 }

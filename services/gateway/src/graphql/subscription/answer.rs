@@ -9,7 +9,6 @@ use std::{
 };
 
 use bytes::Bytes;
-use spil_access::PolicyHandle;
 use tokio::{
     sync::{Notify, Semaphore, watch},
     task::AbortHandle,
@@ -46,8 +45,6 @@ pub(super) struct Question {
     pub(super) bytes: usize,
     /// The index, if something is searched.
     pub(super) search: Option<Arc<Search>>,
-    /// Says who may read what.
-    pub(super) policy: Arc<PolicyHandle>,
 }
 
 impl Question {
@@ -64,7 +61,6 @@ impl Question {
     fn answer(&self, published: &Published, indexed: Option<Arc<Indexed>>, cost: u64) -> Result<Answer, Halt> {
         let (key, subscribed) = self.asked().ok_or(Halt::Mismatch)?;
         let mut writer = Writer::new(published, &self.bound, cost).searching(indexed).at_most(self.bytes);
-        writer.policy = Some(self.policy.load());
         writer.raw("{\"data\":{");
         writer.raw(key);
         let start = writer.out_mut().len();
