@@ -69,6 +69,7 @@ pub struct SpilBuilder {
     environment: Vec<(String, String)>,
     http: String,
     grpc: String,
+    log_lines: usize,
 }
 
 impl Spil {
@@ -80,6 +81,7 @@ impl Spil {
             environment: Vec::new(),
             http: "127.0.0.1:0".to_owned(),
             grpc: "127.0.0.1:0".to_owned(),
+            log_lines: 2000,
         }
     }
 
@@ -157,6 +159,13 @@ impl SpilBuilder {
         self
     }
 
+    /// Keeps all that is logged, and not only the end of it.
+    #[must_use]
+    pub fn keep_whole_log(mut self) -> Self {
+        self.log_lines = usize::MAX;
+        self
+    }
+
     /// Listens where another process did, `http://host:port`.
     #[must_use]
     pub fn at(mut self, http: Option<&str>, grpc: Option<&str>) -> Self {
@@ -184,11 +193,12 @@ impl SpilBuilder {
             .kill_on_drop(true);
         let mut child = command.spawn().expect("the binary starts");
         let mut lines = BufReader::new(child.stderr.take().expect("a pipe")).lines();
+        let log_lines = self.log_lines;
         let (sender, mut log) = watch::channel(Vec::new());
         tokio::spawn(async move {
             while let Ok(Some(line)) = lines.next_line().await {
                 sender.send_modify(|lines: &mut Vec<String>| {
-                    if lines.len() == 2000 {
+                    if lines.len() == log_lines {
                         lines.remove(0);
                     }
                     lines.push(line);

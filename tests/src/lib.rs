@@ -7,8 +7,10 @@
     reason = "this is test code; a test fails by panicking"
 )]
 
+pub mod attack;
 mod binary;
 mod client;
+pub mod issuer;
 mod postgres;
 
 pub use binary::{Spil, SpilBuilder, run, spil};

@@ -30,7 +30,9 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("sqlx", &["spil-changefeed"]),
     ("actix-web", &["spil-gateway"]),
     ("apollo-compiler", &["spil-gateway"]),
-    ("jsonwebtoken", &["spil-auth"]),
+    ("jsonwebtoken", &["spil-auth", "spil-tests"]),
+    ("rustls", &["spil-auth"]),
+    ("hyper-rustls", &["spil-auth"]),
 ];
 
 /// The pure core: no runtime, no database, no web, no clock, no chance.

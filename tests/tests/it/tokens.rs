@@ -1,0 +1,183 @@
+//! Whatever is wrong with a token, no way into the system takes it.
+
+use reqwest::{Method, StatusCode, header};
+use serde_json::{Value, json};
+use spil_auth::{InternalKey, Permission, Signer};
+use spil_proto::{
+    changefeed::v1::{ApplyRequest, SnapshotRequest, WatchRequest},
+    model::Owner,
+    owner::OwnerClient,
+};
+use spil_tests::{
+    Client, Spil,
+    attack::{self, Attack},
+    issuer::TestIssuer,
+};
+use tokio_tungstenite::tungstenite::Error;
+use tonic::{Code, Status};
+
+use crate::ws::Socket;
+
+const PROTOCOL: (&str, &str) = ("sec-websocket-protocol", "graphql-transport-ws");
+const QUERY: &str = "{ __typename }";
+const EVENTS: &str = "text/event-stream";
+/// Beyond this a server may end the request before it looks at the token.
+const LONG: usize = 8 << 10;
+
+/// The requests over HTTP that a token can come with.
+fn requests(client: &Client, token: &str) -> Vec<(&'static str, reqwest::RequestBuilder)> {
+    let request = |method: Method, path: &str| {
+        client.request(method, path).header(header::AUTHORIZATION, format!("Bearer {token}"))
+    };
+    let body = json!({"query": QUERY});
+    vec![
+        ("POST", request(Method::POST, "/graphql").json(&body)),
+        ("a batch", request(Method::POST, "/graphql").json(&json!([body, body]))),
+        ("GET", request(Method::GET, "/graphql").query(&[("query", QUERY)])),
+        ("events by POST", request(Method::POST, "/graphql").header(header::ACCEPT, EVENTS).json(&body)),
+        (
+            "events by GET",
+            request(Method::GET, "/graphql/stream").header(header::ACCEPT, EVENTS).query(&[("query", QUERY)]),
+        ),
+        ("a stream to be", request(Method::PUT, "/graphql/stream")),
+        ("an operation to end", request(Method::DELETE, "/graphql/stream?operationId=1&token=x")),
+    ]
+}
+
+async fn socket_by_header(spil: &Spil, token: &str) -> u16 {
+    let bearer = format!("Bearer {token}");
+    match Socket::try_open(spil, &[PROTOCOL, ("authorization", &bearer)], None).await {
+        Ok(_) => 101,
+        Err(Error::Http(response)) => response.status().as_u16(),
+        Err(_) => 0,
+    }
+}
+
+/// The calls of an owner, each with what it answers.
+async fn calls(owner: &mut OwnerClient, token: &str) -> [(&'static str, Result<(), Status>); 4] {
+    let cursor = WatchRequest { after: None };
+    [
+        ("apply", owner.apply(token, ApplyRequest::default()).await.map(drop)),
+        ("snapshot", owner.snapshot(token, SnapshotRequest::default()).await.map(drop)),
+        ("watch", owner.watch(token, cursor).await.map(drop)),
+        ("digest", owner.digest(token).await.map(drop)),
+    ]
+}
+
+async fn is_refused_everywhere(spil: &Spil, owners: &mut [OwnerClient], Attack { name, token }: &Attack) {
+    for (way, request) in requests(&spil.client(), token) {
+        match request.send().await {
+            Ok(response) if token.len() > LONG => assert!(response.status().is_client_error(), "{name}, {way}"),
+            Ok(response) => {
+                assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{name}, {way}");
+                let challenge = response.headers()[header::WWW_AUTHENTICATE].to_str().expect("a text").to_owned();
+                assert!(challenge.starts_with("Bearer realm=\"spil\""), "{name}, {way}: {challenge}");
+                let answer: Value = response.json().await.expect("JSON");
+                assert_eq!(answer["errors"][0]["extensions"]["code"], "UNAUTHENTICATED", "{name}, {way}");
+                assert!(answer["data"].is_null(), "{name}, {way}");
+            }
+            Err(error) => assert!(token.len() > LONG, "{name}, {way}: {error}"),
+        }
+    }
+    let by_header = socket_by_header(spil, token).await;
+    assert!(by_header == 401 || (by_header != 101 && token.len() > LONG), "{name}: {by_header}");
+    for payload in [json!({"Authorization": format!("Bearer {token}")}), json!({"token": token})] {
+        let mut socket = Socket::open(spil).await;
+        socket.say(&json!({"type": "connection_init", "payload": payload})).await;
+        assert_eq!(socket.closed().await.0, 4403, "{name}");
+    }
+    for owner in owners {
+        for (call, answer) in calls(owner, token).await {
+            let status = answer.expect_err(name);
+            assert!(
+                status.code() == Code::Unauthenticated || token.len() > LONG,
+                "{name}, {call} of {:?}: {status}",
+                owner.owner()
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_way_in_takes_a_token_that_is_not_sound() {
+    let issuer = TestIssuer::start().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let spil = Spil::builder(folder.path()).env("SPIL_ISSUERS", issuer.setting()).start().await;
+    let mut owners = Owner::ALL.map(|owner| spil.owner(owner));
+
+    // First that all these ways are open for those that are.
+    for Attack { name, token } in attack::odd_and_sound(&issuer) {
+        for (way, request) in requests(&spil.client(), &token) {
+            let status = request.send().await.expect("an answer").status();
+            let expected = match way {
+                "a stream to be" => StatusCode::CREATED,
+                "an operation to end" => StatusCode::NOT_FOUND,
+                _ => StatusCode::OK,
+            };
+            assert_eq!(status, expected, "{name}, {way}");
+        }
+        assert_eq!(socket_by_header(&spil, &token).await, 101, "{name}");
+        Socket::ready(&spil, &token).await;
+        for owner in &mut owners {
+            for (call, answer) in calls(owner, &token).await {
+                let code = answer.err().map(|status| status.code());
+                assert!(
+                    !matches!(code, Some(Code::Unauthenticated | Code::PermissionDenied)),
+                    "{name}, {call}: {code:?}"
+                );
+            }
+        }
+    }
+    let before = issuer.asked();
+    for attack in attack::attacks(&issuer) {
+        is_refused_everywhere(&spil, &mut owners, &attack).await;
+    }
+    let after = issuer.asked();
+    let paths: Vec<_> = after.keys().map(String::as_str).collect();
+    assert_eq!(paths, ["/.well-known/openid-configuration", "/jwks"], "no address in a token is asked");
+    assert!(after["/jwks"] - before["/jwks"] < 40, "keys are fetched now and then: {after:?}");
+
+    // A token in the address is none.
+    let sound = attack::sound(&issuer, &issuer.keys.rsa);
+    for name in ["access_token", "token", "authorization"] {
+        let request = spil.client().request(Method::GET, "/graphql").query(&[("query", QUERY), (name, &sound)]);
+        assert_eq!(request.send().await.expect("an answer").status(), StatusCode::UNAUTHORIZED, "{name}");
+    }
+    ourselves(&spil, folder.path(), &mut owners).await;
+    forbidden(&spil, &issuer).await;
+    assert_eq!(spil.stop().await, Some(0));
+}
+
+/// What services say to owners is for owners, and for reading.
+async fn ourselves(spil: &Spil, data: &std::path::Path, owners: &mut [OwnerClient]) {
+    let key = InternalKey::read(&data.join("development-key.pem")).expect("a key");
+    let token = Signer::new(&key).expect("a signer").sign_service(std::time::Duration::from_secs(60)).expect("a token");
+    for (way, request) in requests(&spil.client(), &token) {
+        assert_eq!(request.send().await.expect("an answer").status(), StatusCode::UNAUTHORIZED, "{way}");
+    }
+    let mut socket = Socket::open(spil).await;
+    socket.say(&json!({"type": "connection_init", "payload": {"token": token}})).await;
+    assert_eq!(socket.closed().await.0, 4403);
+    for owner in owners {
+        assert!(owner.digest(&token).await.is_ok());
+        let refused = owner.apply(&token, ApplyRequest::default()).await.expect_err("no writing");
+        assert_eq!(refused.code(), Code::PermissionDenied, "{refused}");
+    }
+}
+
+/// A token that is good and does not allow what is asked.
+async fn forbidden(spil: &Spil, issuer: &TestIssuer) {
+    let client = spil.client().with_token(attack::sound_for(issuer, "nobody", "openid"));
+    let request = client.request(Method::POST, "/graphql").bearer_auth(client.token());
+    let mutation = "mutation { createSkill(input: {name: \"x\"}) { stale } }";
+    let response = request.json(&json!({"query": mutation})).send().await.expect("an answer");
+    assert_eq!(response.status(), StatusCode::FORBIDDEN);
+    let challenge = response.headers()[header::WWW_AUTHENTICATE].to_str().expect("a text").to_owned();
+    assert!(challenge.contains("error=\"insufficient_scope\""), "{challenge}");
+    let answer: Value = response.json().await.expect("JSON");
+    assert_eq!(answer["errors"][0]["extensions"]["code"], "FORBIDDEN");
+    // With a token of ours as with one of an issuer.
+    let reader = client.with_token(spil.token("reader", &[Permission::Read]));
+    let (status, _) = reader.try_ask(&json!({"query": mutation})).await.expect("an answer");
+    assert_eq!(status, 403);
+}
