@@ -2,14 +2,15 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { createClient } from 'graphql-ws';
-import { exportJWK, generateKeyPair } from 'jose';
+import { SignJWT, exportJWK, generateKeyPair } from 'jose';
 import { Provider } from 'oidc-provider';
 import WebSocket from 'ws';
 
@@ -22,10 +23,7 @@ let issuer;
 let handler;
 let keys;
 let provider;
-let server;
-let folder;
-let graphql;
-let log = '';
+let running;
 const asked = { jwks: 0 };
 
 async function newKey(alg) {
@@ -77,8 +75,39 @@ async function token({ alg = 'RS256', scope = 'read write', resource = AUDIENCE 
   return answer.access_token;
 }
 
-function ask(bearer, query = '{ __typename }') {
-  return fetch(graphql, {
+/** Starts the binary in a folder of its own, with one issuer that it trusts. */
+async function start(trusted, environment = {}) {
+  const folder = await mkdtemp(join(tmpdir(), 'spil-oidc-'));
+  // What speaks to this suite is no setting of the binary.
+  const bare = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('SPIL_')));
+  const issuers = `[{issuer="${trusted}", audiences=["${AUDIENCE}"], algorithms=["RS256", "ES256"]}]`;
+  const flags = ['--data', folder, '--listen', '127.0.0.1:0', '--grpc-listen', '127.0.0.1:0'];
+  const server = spawn(process.env.SPIL_BINARY, ['serve', ...flags], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: { ...bare, ...environment, SPIL_ISSUERS: issuers },
+  });
+  const ended = once(server, 'exit');
+  let log = '';
+  const graphql = await new Promise((resolve, reject) => {
+    ended.then(() => reject(new Error(`the binary ended:\n${log}`)));
+    server.stderr.on('data', (piece) => {
+      log += piece;
+      const address = log.match(/GraphQL is answered at (http:\S+)/)?.[1];
+      if (address) resolve(address);
+    });
+  });
+  const ready = new URL('/readyz', graphql);
+  while (!(await fetch(ready)).ok) await new Promise((resolve) => setTimeout(resolve, 50));
+  const stop = async () => {
+    server.kill('SIGTERM');
+    await ended;
+    await rm(folder, { recursive: true, force: true });
+  };
+  return { graphql, stop, log: () => log };
+}
+
+function ask(bearer, query = '{ __typename }', at = running.graphql) {
+  return fetch(at, {
     method: 'POST',
     headers: { authorization: `Bearer ${bearer}`, 'content-type': 'application/json' },
     body: JSON.stringify({ query }),
@@ -109,35 +138,13 @@ before(async () => {
   await once(provider.listen(0, '127.0.0.1'), 'listening');
   issuer = `http://127.0.0.1:${provider.address().port}`;
   publish([await newKey('RS256'), await newKey('ES256'), await newKey('PS256')]);
-  folder = await mkdtemp(join(tmpdir(), 'spil-oidc-'));
-  const trusted = `[{issuer="${issuer}", audiences=["${AUDIENCE}"], algorithms=["RS256", "ES256"]}]`;
-  // What speaks to this suite is no setting of the binary.
-  const bare = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('SPIL_')));
-  server = spawn(process.env.SPIL_BINARY, ['serve', '--data', folder, '--listen', '127.0.0.1:0', '--grpc-listen', '127.0.0.1:0'], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-    env: { ...bare, SPIL_ISSUERS: trusted },
-  });
-  await new Promise((resolve, reject) => {
-    server.on('exit', () => reject(new Error(`the binary ended:\n${log}`)));
-    server.stderr.on('data', (piece) => {
-      log += piece;
-      graphql = log.match(/GraphQL is answered at (http:\S+)/)?.[1];
-      if (graphql) resolve();
-    });
-  });
-  const ready = new URL('/readyz', graphql);
-  while (!(await fetch(ready)).ok) await new Promise((resolve) => setTimeout(resolve, 50));
+  running = await start(issuer);
 });
 
 after(async () => {
-  server?.removeAllListeners('exit');
-  if (server?.exitCode === null) {
-    server.kill('SIGTERM');
-    await once(server, 'exit');
-  }
+  await running?.stop();
   provider?.closeAllConnections();
   provider?.close();
-  if (folder) await rm(folder, { recursive: true, force: true });
 });
 
 test('tokens by the algorithms of the settings are taken', async () => {
@@ -161,7 +168,7 @@ test('what a token does not allow is told as RFC 6750 says', async () => {
 
 test('a socket is opened with such a token', async () => {
   const client = createClient({
-    url: graphql.replace('http', 'ws'),
+    url: running.graphql.replace('http', 'ws'),
     webSocketImpl: WebSocket,
     retryAttempts: 0,
     connectionParams: async () => ({ authorization: `Bearer ${await token()}` }),
@@ -204,5 +211,41 @@ test('a provider that is away keeps nobody out', async () => {
   provider.closeAllConnections();
   await new Promise((resolve) => provider.close(resolve));
   assert.equal(await status(bearer), 200);
-  assert.equal(server.exitCode, null, log);
+});
+
+test('keys come over TLS from whom the system trusts, and from nobody else', async () => {
+  const pem = (name) => readFile(new URL(`../fixtures/keys/${name}`, import.meta.url));
+  const { privateKey, publicKey } = await generateKeyPair('ES256');
+  let name;
+  const secure = createSecureServer({ key: await pem('tls-key.pem'), cert: await pem('tls.pem') }, async (request, response) => {
+    response.setHeader('content-type', 'application/json');
+    if (request.url === '/keys') response.end(JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), kid: 'a' }] }));
+    else response.end(JSON.stringify({ issuer: name, jwks_uri: `${name}/keys` }));
+  });
+  await once(secure.listen(0, '127.0.0.1'), 'listening');
+  name = `https://localhost:${secure.address().port}`;
+  const bearer = await new SignJWT({ scope: 'read' })
+    .setProtectedHeader({ alg: 'ES256', typ: 'at+jwt', kid: 'a' })
+    .setIssuer(name)
+    .setAudience(AUDIENCE)
+    .setSubject('somebody')
+    .setExpirationTime('10 minutes')
+    .sign(privateKey);
+  const roots = new URL('../fixtures/keys/tls-ca.pem', import.meta.url).pathname;
+  try {
+    for (const [environment, expected] of [
+      [{ SSL_CERT_FILE: roots }, 200],
+      [{}, 503],
+    ]) {
+      const started = await start(name, environment);
+      try {
+        assert.equal((await ask(bearer, undefined, started.graphql)).status, expected, started.log());
+      } finally {
+        await started.stop();
+      }
+    }
+  } finally {
+    secure.closeAllConnections();
+    secure.close();
+  }
 });

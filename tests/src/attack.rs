@@ -222,8 +222,8 @@ pub fn attacks(issuer: &TestIssuer) -> Vec<Attack> {
     with_header("alg twice", twice(&once, "\"alg\":\"RS256\""));
     with_header("kid twice", twice(&once, "\"kid\":\"rsa-1\""));
     with_header("alg twice, once written otherwise", twice(&once, "\"\\u0061lg\":\"RS256\""));
-    with_header("a list", format!("[{once}]"));
-    with_header("no JSON", "{".to_owned());
+    with_header("a list for a header", format!("[{once}]"));
+    with_header("no JSON for a header", "{".to_owned());
 
     // Signed by the right key, and not to be taken all the same: what it claims.
     let mut with_claims = |name: &str, claims: String| add(name, rsa.sign(&header(rsa).to_string(), &claims));

@@ -113,6 +113,23 @@ mod tests {
     }
 
     #[test]
+    fn no_settings_flags_or_arguments_show_one() {
+        const CANARY: &str = "canary-that-nobody-sees";
+        let url = format!("postgres://spil:{CANARY}@db/spil");
+        let arguments = ["spil", "import", "--mapping", "m.toml", "--token", CANARY, "--database", &url, "x.csv"];
+        let parsed = <crate::command::Cli as clap::Parser>::try_parse_from(arguments);
+        let config = crate::config::Config { database: url.as_str().into(), ..Default::default() };
+        let store = spil_changefeed::StoreConfig {
+            owner: spil_proto::model::Owner::Workforce,
+            url: url.clone(),
+            max_connections: 2,
+        };
+        let shown = format!("{:?} {config:?} {store:?}", parsed.expect("arguments"));
+        assert!(!shown.contains(CANARY), "{shown}");
+        assert!(shown.contains("spil:***@db"), "{shown}");
+    }
+
+    #[test]
     fn a_secret_is_not_shown() {
         let Ok(secret) = Secret::from_str("canary");
         assert_eq!(format!("{secret:?} {:?}", Some(&secret)), "*** Some(***)");

@@ -103,7 +103,7 @@ async fn an_issuer_that_is_away_keeps_nobody_from_starting() {
     let token = key.sign("{\"alg\":\"RS256\",\"typ\":\"at+jwt\",\"kid\":\"rsa-1\"}", &claims.to_string());
     let (status, answer) =
         spil.client().with_token(token.clone()).try_ask(&json!({"query": "{ __typename }"})).await.expect("an answer");
-    assert_eq!((status, &answer["errors"][0]["extensions"]["code"]), (503, &json!("UNAVAILABLE")));
+    assert_eq!((status, &answer["errors"][0]["extensions"]["code"]), (503, &json!("NOT_READY")));
     let refused = spil.owner(Owner::Workforce).digest(&token).await.expect_err("refused");
     assert_eq!(refused.code(), tonic::Code::Unavailable);
     // Tokens of others are not touched by that.

@@ -33,7 +33,7 @@ pub enum Code {
     Unauthenticated,
     /// The token does not allow this.
     Forbidden,
-    /// The snapshot is not as fresh as the request asks for, or not there yet. Try again.
+    /// The snapshot is not as fresh as the request asks for, or not there yet, or the keys of the token's issuer are not. Try again.
     NotReady,
     /// Too many costly requests are under way. Try again later.
     Overloaded,

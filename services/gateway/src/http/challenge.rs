@@ -34,7 +34,7 @@ pub(super) async fn authenticate(http: &HttpRequest, verifier: &Verifier) -> Res
 
 /// The answer to a request whose caller is not known.
 pub(super) fn unauthenticated(error: AuthError, media: Media) -> HttpResponse {
-    let code = if error == AuthError::Unavailable { Code::Unavailable } else { Code::Unauthenticated };
+    let code = if error == AuthError::Unavailable { Code::NotReady } else { Code::Unauthenticated };
     let mut response = graphql::answer(refused(&[GraphqlError::new(code, error.to_string())]), media);
     match error {
         AuthError::Unavailable => {
