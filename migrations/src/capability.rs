@@ -4,7 +4,7 @@ use sea_orm_migration::prelude::*;
 
 use crate::changefeed::{
     m20261123_000001_create_change_log, m20261124_000000_keep_provenance, m20261124_000100_create_one_way_token,
-    m20261125_000100_chain_revisions,
+    m20261125_000100_chain_revisions, m20261125_000200_seal_personal_data,
 };
 
 mod m20261123_000002_create_objective;
@@ -14,6 +14,9 @@ mod m20261123_000005_create_application;
 
 /// The tables of records that were made without provenance.
 const RECORDS: &[&str] = &["objective", "capability", "process", "application"];
+
+/// The tables of records that were made without room for what is sealed.
+const UNSEALED: &[&str] = &["objective", "capability", "process", "application"];
 
 /// Migrates a database of the capability owner.
 pub(crate) struct CapabilityMigrator;
@@ -30,6 +33,7 @@ impl MigratorTrait for CapabilityMigrator {
             Box::new(m20261124_000000_keep_provenance::Migration { records: RECORDS }),
             Box::new(m20261124_000100_create_one_way_token::Migration),
             Box::new(m20261125_000100_chain_revisions::Migration),
+            Box::new(m20261125_000200_seal_personal_data::Migration { records: UNSEALED }),
         ]
     }
 }

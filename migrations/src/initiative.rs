@@ -4,7 +4,7 @@ use sea_orm_migration::prelude::*;
 
 use crate::changefeed::{
     m20261123_000001_create_change_log, m20261124_000000_keep_provenance, m20261124_000100_create_one_way_token,
-    m20261125_000100_chain_revisions,
+    m20261125_000100_chain_revisions, m20261125_000200_seal_personal_data,
 };
 
 mod m20261123_000002_create_initiative;
@@ -24,6 +24,22 @@ mod m20261124_000006_create_pulse_response;
 /// The tables of records that were made without provenance.
 const RECORDS: &[&str] =
     &["initiative", "capability_change", "stakeholder", "role_impact", "benefit", "benefit_share", "measurement"];
+
+/// The tables of records that were made without room for what is sealed.
+const UNSEALED: &[&str] = &[
+    "initiative",
+    "capability_change",
+    "stakeholder",
+    "role_impact",
+    "benefit",
+    "benefit_share",
+    "measurement",
+    "process_impact",
+    "gate_decision",
+    "spend",
+    "pulse_wave",
+    "pulse_response",
+];
 
 /// Migrates a database of the initiative owner.
 pub(crate) struct InitiativeMigrator;
@@ -49,6 +65,7 @@ impl MigratorTrait for InitiativeMigrator {
             Box::new(m20261124_000006_create_pulse_response::Migration),
             Box::new(m20261124_000100_create_one_way_token::Migration),
             Box::new(m20261125_000100_chain_revisions::Migration),
+            Box::new(m20261125_000200_seal_personal_data::Migration { records: UNSEALED }),
         ]
     }
 }

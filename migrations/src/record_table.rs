@@ -105,7 +105,8 @@ impl RecordTable {
             .col(ColumnDef::new("created_at").timestamp_with_time_zone().not_null())
             .col(ColumnDef::new("updated_at").timestamp_with_time_zone().not_null())
             .col(ColumnDef::new("retired_at").timestamp_with_time_zone())
-            .col(ColumnDef::new("provenance").blob());
+            .col(ColumnDef::new("provenance").blob())
+            .col(ColumnDef::new("sealed").blob());
         for (name, column) in self.columns {
             let mut definition = ColumnDef::new(name);
             match column {

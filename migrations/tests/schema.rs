@@ -132,7 +132,7 @@ async fn several_migrate_at_once(place: Place) {
 /// Columns and their types; `!` stands for one that must have a value.
 fn wanted(kind: Kind, backend: DbBackend) -> BTreeMap<String, String> {
     let sqlite = backend == DbBackend::Sqlite;
-    let provenance = ("provenance".to_owned(), if sqlite { "blob" } else { "bytea" }.to_owned());
+    let bytes = |column: &str| (column.to_owned(), if sqlite { "blob" } else { "bytea" }.to_owned());
     kind.info()
         .fields()
         .map(|info| {
@@ -157,7 +157,7 @@ fn wanted(kind: Kind, backend: DbBackend) -> BTreeMap<String, String> {
             let ty = if sqlite { on_sqlite } else { on_postgres };
             (info.column.to_owned(), format!("{ty}{}", if required { "!" } else { "" }))
         })
-        .chain([provenance])
+        .chain(["provenance", "sealed"].map(bytes))
         .collect()
 }
 

@@ -5,8 +5,8 @@ use tonic::{Request, Response, Status, Streaming, metadata::MetadataValue, trans
 use crate::{
     capability::v1::service::capability_service_client::CapabilityServiceClient,
     changefeed::v1::{
-        ApplyRequest, ApplyResponse, DigestRequest, DigestResponse, SnapshotRequest, SnapshotResponse, WatchRequest,
-        WatchResponse,
+        ApplyRequest, ApplyResponse, DigestRequest, DigestResponse, EraseRequest, EraseResponse, SnapshotRequest,
+        SnapshotResponse, WatchRequest, WatchResponse,
     },
     initiative::v1::service::initiative_service_client::InitiativeServiceClient,
     model::Owner,
@@ -104,6 +104,14 @@ impl OwnerClient {
     /// What the owner or the connection answers.
     pub async fn digest(&mut self, token: &str) -> Result<DigestResponse, Status> {
         call!(self.digest(authorized(token, DigestRequest {})?))
+    }
+
+    /// Erases a person, in the name of the token's subject. Sent again it changes nothing.
+    ///
+    /// # Errors
+    /// What the owner or the connection answers; `NOT_FOUND` if there is no such person.
+    pub async fn erase(&mut self, token: &str, request: EraseRequest) -> Result<EraseResponse, Status> {
+        call!(self.erase(authorized(token, request)?))
     }
 }
 

@@ -21,8 +21,8 @@ use spil_gateway::{
 use spil_proto::{
     capability::v1::service::capability_service_server::{CapabilityService, CapabilityServiceServer},
     changefeed::v1::{
-        ApplyRequest, ApplyResponse, Change, Cursor, DigestRequest, DigestResponse, Record, Revision, SnapshotRequest,
-        SnapshotResponse, WatchRequest, WatchResponse,
+        ApplyRequest, ApplyResponse, Change, Cursor, DigestRequest, DigestResponse, EraseRequest, EraseResponse,
+        Record, Revision, SnapshotRequest, SnapshotResponse, WatchRequest, WatchResponse,
     },
     initiative::v1::service::initiative_service_server::{InitiativeService, InitiativeServiceServer},
     model::{Kind, Owner, Value, field},
@@ -102,6 +102,10 @@ macro_rules! serve {
 
             async fn digest(&self, _: Call<DigestRequest>) -> Result<Answer<DigestResponse>, Status> {
                 Err(Status::unimplemented("digest"))
+            }
+
+            async fn erase(&self, _: Call<EraseRequest>) -> Result<Answer<EraseResponse>, Status> {
+                Err(Status::unimplemented("erase"))
             }
         }
     };

@@ -51,6 +51,9 @@ pub struct Config {
     pub key: Option<PathBuf>,
     /// The issuers whose tokens are taken. All processes that work together need the same.
     pub issuers: Vec<IssuerConfig>,
+    /// The file of the personal key, with which what tells who somebody is is sealed; `personal.key` in the data folder where nothing is said.
+    /// Whoever loses it loses those values. In development it is made where it is not there; the owners of a production profile need one that is.
+    pub personal_key: Option<PathBuf>,
     /// How many threads answer HTTP requests; as many as there are cores where nothing is said.
     pub http_workers: Option<usize>,
     /// How many seconds requests that are under way may take when the process is asked to stop.
@@ -183,6 +186,7 @@ impl Default for Config {
             owners: OwnerAddresses::default(),
             key: None,
             issuers: Vec::new(),
+            personal_key: None,
             http_workers: None,
             drain_seconds: 10,
             max_streams: 10_000,
@@ -410,6 +414,11 @@ impl Config {
     /// The file of the key that signs.
     pub fn key_file(&self) -> PathBuf {
         self.key.clone().unwrap_or_else(|| self.data.join("development-key.pem"))
+    }
+
+    /// The file of the personal key.
+    pub fn personal_key_file(&self) -> PathBuf {
+        self.personal_key.clone().unwrap_or_else(|| self.data.join("personal.key"))
     }
 
     /// The folder that has to be there before anything starts.

@@ -3,14 +3,14 @@
 use std::{
     io,
     net::{SocketAddr, TcpListener},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     thread,
     time::Duration,
 };
 
 use spil_auth::{InternalKey, IssuerError, KeyError, SignError, Signer, Trust, TrustedIssuers, Verifier};
-use spil_changefeed::{OwnerService, Store, StoreConfig, StoreError, WallClock};
+use spil_changefeed::{OwnerService, PersonalKey, PersonalKeyError, Store, StoreConfig, StoreError, WallClock};
 use spil_gateway::{
     follow::{FeedToken, FeedTokenError, Followers},
     graphql::{
@@ -97,6 +97,20 @@ pub enum StartError {
         owner: &'static str,
         /// Why.
         source: StoreError,
+    },
+    /// There is no personal key.
+    #[error("the personal key can not be used")]
+    PersonalKey(#[from] PersonalKeyError),
+    /// The personal key is not where it was.
+    #[error(
+        "the personal key is not at {} (setting `personal_key`), and the database of the owner `{owner}` was sealed with one: put it back",
+        path.display()
+    )]
+    PersonalKeyGone {
+        /// Whose database.
+        owner: &'static str,
+        /// Where it is looked for.
+        path: PathBuf,
     },
     /// The database is of another version.
     #[error("the database of the owner `{owner}` lacks {}: run `spil migrate` first", migrations.join(", "))]
@@ -232,6 +246,14 @@ impl Process {
             }
         }
         self.stores.push(store.clone());
+        if store.needs_personal_key() {
+            let path = config.personal_key_file();
+            // A new key would open nothing of what is there.
+            if !path.exists() && store.has_personal_key().await.map_err(failed)? {
+                return Err(StartError::PersonalKeyGone { owner: owner.name(), path });
+            }
+            store.unlock(&personal_key(&path, config.profile)?).await.map_err(failed)?;
+        }
         let rules = match owner {
             Owner::Capability => spil_capability::rules(),
             Owner::Workforce => spil_workforce::rules(),
@@ -338,6 +360,15 @@ fn read_key(config: &Config) -> Result<InternalKey, StartError> {
             let key = InternalKey::read(&path)?;
             if key.is_development() { Err(StartError::DevelopmentKey { path }) } else { Ok(key) }
         }
+    }
+}
+
+/// Reads the personal key. In development one is made where there is none.
+fn personal_key(path: &Path, profile: Profile) -> Result<PersonalKey, PersonalKeyError> {
+    if profile == Profile::Production || path.exists() {
+        PersonalKey::read(path)
+    } else {
+        PersonalKey::create_or_read(path)
     }
 }
 

@@ -476,6 +476,8 @@ enum UserErrorCode {
   RETIRED
   "The value can not be changed once it is given."
   IMMUTABLE
+  "The person was erased: nothing that tells who it was is taken again."
+  ERASED
   "A rule of the domain is broken."
   RULE
   "The record has another version than expected."

@@ -5,7 +5,7 @@ use std::{error::Error, sync::Arc, time::Instant};
 
 use futures::StreamExt;
 use spil_auth::{Caller, Permission, Signer};
-use spil_changefeed::{Findings, OwnerService, Proposal, Related, Rules, StoreConfig, WallClock, open};
+use spil_changefeed::{Findings, OwnerService, PersonalKey, Proposal, Related, Rules, StoreConfig, WallClock, open};
 use spil_proto::{
     changefeed::v1::{Action, ApplyRequest, Command, Record, SnapshotRequest, Target, record::Entity, target::By},
     model::{Header, Kind, Owner},
@@ -38,6 +38,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let url = std::env::args().nth(1).ok_or("give the URL of an empty database")?;
     let store = open(&StoreConfig { owner: Owner::Workforce, url, max_connections: 8 }).await?;
     store.migrate().await?;
+    store.unlock(&PersonalKey::generate()).await?;
     let service =
         OwnerService::new(store, Arc::new(WorkforceLike), Signer::generate()?.verifier(), Arc::new(WallClock));
     let rate = Rate { service, caller: Caller::new("rate", Permission::ALL) };

@@ -9,8 +9,8 @@ use spil_auth::Caller;
 use spil_proto::{
     capability::v1::service::capability_service_server::{CapabilityService, CapabilityServiceServer},
     changefeed::v1::{
-        ApplyRequest, ApplyResponse, DigestRequest, DigestResponse, SnapshotRequest, SnapshotResponse, WatchRequest,
-        WatchResponse,
+        ApplyRequest, ApplyResponse, DigestRequest, DigestResponse, EraseRequest, EraseResponse, SnapshotRequest,
+        SnapshotResponse, WatchRequest, WatchResponse,
     },
     initiative::v1::service::initiative_service_server::{InitiativeService, InitiativeServiceServer},
     model::Owner,
@@ -100,6 +100,12 @@ macro_rules! serve {
                 let caller = self.caller(request.metadata()).await?;
                 let answer = self.service.digest(&caller).await;
                 answer.map(Response::new).map_err(|error| status::of_digest(&error))
+            }
+
+            async fn erase(&self, request: Request<EraseRequest>) -> Result<Response<EraseResponse>, Status> {
+                let caller = self.caller(request.metadata()).await?;
+                let answer = self.service.erase(&caller, request.into_inner()).await;
+                answer.map(Response::new).map_err(|error| status::of_erase(&error))
             }
         }
     };

@@ -12,6 +12,7 @@ mod clock;
 mod command;
 mod grpc;
 mod rule;
+mod seal;
 mod service;
 mod store;
 
@@ -19,5 +20,6 @@ pub use chain::{Chain, Checkpoint, NoCheckpoint};
 pub use clock::{Clock, WallClock};
 pub use grpc::routes;
 pub use rule::{Effect, Findings, Proposal, Related, Rules};
-pub use service::{ApplyError, DigestError, FeedError, FeedLimits, FeedStream, OwnerService};
+pub use seal::{PersonalKey, PersonalKeyError};
+pub use service::{ApplyError, DigestError, EraseError, FeedError, FeedLimits, FeedStream, OwnerService};
 pub use store::{Fault, Store, StoreConfig, StoreError, Verified, open};

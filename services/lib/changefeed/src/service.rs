@@ -1,6 +1,7 @@
 //! What an owner does, whatever it owns.
 
 mod apply;
+mod erase;
 mod feed;
 mod snapshot;
 
@@ -13,6 +14,7 @@ use spil_proto::{
 };
 
 pub use apply::ApplyError;
+pub use erase::EraseError;
 pub use feed::{FeedError, FeedLimits, FeedStream};
 
 use crate::{Clock, Rules, Store, StoreError};

@@ -5,6 +5,7 @@ mod chain;
 mod connect;
 mod digest;
 mod doorbell;
+mod erase;
 mod error;
 mod external_id;
 mod head;
@@ -13,13 +14,14 @@ mod load;
 mod log;
 mod one_way;
 mod row;
+mod seal;
 mod snapshot;
 mod statement;
 mod write;
 
 use std::{
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicI64, Ordering},
     },
     time::Duration,
@@ -36,6 +38,7 @@ pub(crate) use apply::{Attempt, AttemptError, Batch};
 pub use chain::{Fault, Verified};
 pub use connect::{StoreConfig, open};
 use doorbell::Doorbell;
+pub(crate) use erase::Erasure;
 pub use error::StoreError;
 pub(crate) use head::Head;
 pub(crate) use idempotency::BatchKey;
@@ -57,6 +60,8 @@ struct Inner {
     writer: DatabaseConnection,
     reader: DatabaseConnection,
     doorbell: Doorbell,
+    /// The keys, once they were given.
+    vault: OnceLock<seal::Vault>,
     /// Snapshots and digests hold a connection for long; they may take half of them.
     long_reads: Arc<Semaphore>,
     /// When answered batches were last looked through for old ones: microseconds since 1970.

@@ -157,6 +157,7 @@ fn code_name(code: ProblemCode) -> &'static str {
         ProblemCode::Cycle => "CYCLE",
         ProblemCode::Retired => "RETIRED",
         ProblemCode::Immutable => "IMMUTABLE",
+        ProblemCode::Erased => "ERASED",
         ProblemCode::Rule | ProblemCode::Unspecified => "RULE",
     }
 }

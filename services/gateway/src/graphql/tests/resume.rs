@@ -9,8 +9,8 @@ use futures::{
 use spil_proto::{
     capability::v1::service::capability_service_server::{CapabilityService, CapabilityServiceServer},
     changefeed::v1::{
-        ApplyRequest, ApplyResponse, DigestRequest, DigestResponse, Revision, SnapshotRequest, SnapshotResponse,
-        WatchRequest, WatchResponse,
+        ApplyRequest, ApplyResponse, DigestRequest, DigestResponse, EraseRequest, EraseResponse, Revision,
+        SnapshotRequest, SnapshotResponse, WatchRequest, WatchResponse,
     },
 };
 use tokio::net::TcpListener;
@@ -71,6 +71,10 @@ impl CapabilityService for Log {
 
     async fn digest(&self, _: Call<DigestRequest>) -> Result<Answer<DigestResponse>, Status> {
         Err(Status::unimplemented("digest"))
+    }
+
+    async fn erase(&self, _: Call<EraseRequest>) -> Result<Answer<EraseResponse>, Status> {
+        Err(Status::unimplemented("erase"))
     }
 }
 

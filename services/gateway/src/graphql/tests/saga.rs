@@ -9,8 +9,8 @@ use futures::{future::join_all, stream};
 use spil_proto::{
     capability::v1::service::capability_service_server::{CapabilityService, CapabilityServiceServer},
     changefeed::v1::{
-        Action, ApplyRequest, ApplyResponse, DigestRequest, DigestResponse, ItemResult, Outcome, Problem, ProblemCode,
-        SnapshotRequest, SnapshotResponse, WatchRequest, WatchResponse, target,
+        Action, ApplyRequest, ApplyResponse, DigestRequest, DigestResponse, EraseRequest, EraseResponse, ItemResult,
+        Outcome, Problem, ProblemCode, SnapshotRequest, SnapshotResponse, WatchRequest, WatchResponse, target,
     },
     initiative::v1::service::initiative_service_server::{InitiativeService, InitiativeServiceServer},
     workforce::v1::service::workforce_service_server::{WorkforceService, WorkforceServiceServer},
@@ -141,6 +141,10 @@ macro_rules! serve {
             }
 
             async fn digest(&self, _: Call<DigestRequest>) -> Result<Reply<DigestResponse>, Status> {
+                Err(Status::unimplemented("not needed"))
+            }
+
+            async fn erase(&self, _: Call<EraseRequest>) -> Result<Reply<EraseResponse>, Status> {
                 Err(Status::unimplemented("not needed"))
             }
         }

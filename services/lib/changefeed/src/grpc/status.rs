@@ -3,7 +3,7 @@
 use spil_auth::AuthError;
 use tonic::Status;
 
-use crate::{ApplyError, DigestError, FeedError, StoreError};
+use crate::{ApplyError, DigestError, EraseError, FeedError, StoreError};
 
 pub(super) fn of_token(error: &AuthError) -> Status {
     match error {
@@ -39,6 +39,17 @@ pub(super) fn of_digest(error: &DigestError) -> Status {
     match error {
         DigestError::Forbidden(forbidden) => Status::permission_denied(forbidden.to_string()),
         DigestError::Store(source) => of_store(source),
+    }
+}
+
+pub(super) fn of_erase(error: &EraseError) -> Status {
+    match error {
+        EraseError::Forbidden(forbidden) => Status::permission_denied(forbidden.to_string()),
+        EraseError::Request(_) => Status::invalid_argument(error.to_string()),
+        EraseError::NotFound => Status::not_found(error.to_string()),
+        EraseError::Contended => Status::aborted(error.to_string()),
+        EraseError::Stopping => Status::unavailable(error.to_string()),
+        EraseError::Store(source) => of_store(source),
     }
 }
 

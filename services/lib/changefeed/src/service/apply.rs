@@ -21,9 +21,9 @@ const MAX_NAME_BYTES: usize = 256;
 /// The most bytes of what identifies the whole that a batch is a part of.
 const MAX_WHOLE_BYTES: usize = 64;
 /// The most bytes of a reason.
-const MAX_REASON_BYTES: usize = 1 << 10;
+pub(super) const MAX_REASON_BYTES: usize = 1 << 10;
 /// What is kept of the way of a batch that was sent here at first.
-const DIRECT: &str = "grpc";
+pub(super) const DIRECT: &str = "grpc";
 /// The actor of a batch that writes records of a kind with a field that is only written.
 const ANONYMOUS: &str = "anonymous";
 /// How often a batch is tried when others are in its way.

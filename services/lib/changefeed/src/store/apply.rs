@@ -18,7 +18,9 @@ use super::{
     idempotency::{self, BatchKey},
     load::{self, LoadError},
     log::{self, Deed, Entry},
-    one_way, write,
+    one_way,
+    seal::{SealedAnswer, Sealing, refuse_erased},
+    write,
 };
 use crate::{
     command::{
@@ -29,6 +31,7 @@ use crate::{
         provenance::changed_fields,
     },
     rule::Rules,
+    seal::is_sealed,
 };
 
 /// What is kept free in a message for what surrounds the items.
@@ -131,6 +134,11 @@ impl Store {
             let salt = one_way::request_salt(transaction, batch.dry_run).await?;
             key.body_hash = secrets::salted(&salt, key.body_hash, apart);
         }
+        if let Some(key) = &mut key
+            && batch.commands.iter().flatten().any(|command| is_sealed(command.kind))
+        {
+            key.body_hash = self.vault()?.mark_batch(key.body_hash);
+        }
         if let Some(key) = &key
             && let Some(response) = self.answered_before(transaction, key).await?
         {
@@ -151,6 +159,9 @@ impl Store {
         if !batch.dry_run && items.iter().all(is_sound) {
             secrets::refuse(&one_way::find(transaction, set.claimed()).await?, &set, &mut items);
         }
+        if items.iter().all(is_sound) {
+            refuse_erased(self, transaction, &set, &mut items).await?;
+        }
         let sound = items.iter().all(is_sound);
         let mut response = ApplyResponse { cursor: None, applied: sound, items, replayed: false };
         if response.encoded_len() > MAX_MESSAGE_BYTES - ENVELOPE_BYTES {
@@ -162,9 +173,10 @@ impl Store {
             response.cursor = Some(head.cursor());
             return Ok((response, None));
         };
-        // The cursor is known last; a message that is encoded in two parts reads as one.
-        let mut answer = response.encode_to_vec();
         let changes: Vec<_> = set.changed().collect();
+        let sealing = Sealing::of(self, transaction, &changes, &response.items).await?;
+        // The cursor is known last; a message that is encoded in two parts reads as one.
+        let (mut answer, sealed) = sealing.answer(&response);
         let head = if changes.is_empty() {
             head::read(transaction).await?
         } else {
@@ -176,10 +188,10 @@ impl Store {
                 at: attempt.now,
             };
             let claimed: Vec<_> = set.claimed().collect();
-            write::records(self, transaction, &changes, &fields, &origin, &claimed).await?;
+            write::records(self, transaction, &changes, &fields, &origin, &claimed, &sealing).await?;
             let mut entries = Vec::with_capacity(changes.len());
             for (change, fields) in changes.into_iter().zip(fields) {
-                entries.push(Entry { bytes: change.now.encode_to_vec(), change, fields });
+                entries.push(Entry::new(change, fields, &sealing));
             }
             doorbell::ring_on_commit(transaction, self).await?;
             // From here on every other writer waits: nothing but the last statements.
@@ -191,7 +203,7 @@ impl Store {
         response.cursor = Some(head.cursor());
         let cursor = ApplyResponse { cursor: response.cursor.clone(), ..ApplyResponse::default() };
         answer.extend(cursor.encode_to_vec());
-        idempotency::keep(transaction, self, key, answer, attempt.now).await?;
+        idempotency::keep(transaction, self, key, answer, sealed.encode_to_vec(), attempt.now).await?;
         Ok((response, Some(head)))
     }
 
@@ -209,6 +221,9 @@ impl Store {
         }
         let mut response = ApplyResponse::decode(answer.response.as_slice())
             .map_err(|_| StoreError::Unreadable { table: "idempotency", column: "response" })?;
+        let sealed = SealedAnswer::decode(answer.sealed.as_slice())
+            .map_err(|_| StoreError::Unreadable { table: "idempotency", column: "sealed" })?;
+        sealed.open(self, transaction, &mut response).await?;
         response.replayed = true;
         Ok(Some(response))
     }

@@ -13,6 +13,7 @@ use super::{
     Store, StoreError,
     head::{self, Head},
     log::{CHANGE, REVISION, signed, unsigned},
+    seal::SEALED,
 };
 use crate::chain::{Chain, Checkpoint, Link, LoggedChange, LoggedRevision};
 
@@ -344,6 +345,7 @@ struct StoredChange {
     id: Uuid,
     fields: Option<Vec<u8>>,
     record: Vec<u8>,
+    sealed: Option<Vec<u8>>,
 }
 
 impl StoredChange {
@@ -354,7 +356,7 @@ impl StoredChange {
             id: self.id,
             fields: self.fields.as_deref(),
             record: &self.record,
-            sealed: None,
+            sealed: self.sealed.as_deref(),
         }
     }
 }
@@ -374,7 +376,7 @@ impl Changes<'_> {
             let (revision, ordinal) = self.after;
             let columns = ["revision", "ordinal"].map(Expr::col);
             let statement = Query::select()
-                .columns(["revision", "ordinal", "kind", "record_id", "fields", "record"])
+                .columns(["revision", "ordinal", "kind", "record_id", "fields", "record", SEALED])
                 .from(CHANGE)
                 .and_where(Expr::tuple(columns).gt(Expr::tuple([signed(revision).into(), ordinal.into()])))
                 .order_by("revision", Order::Asc)
@@ -389,6 +391,7 @@ impl Changes<'_> {
                     id: row.try_get_by_index(3)?,
                     fields: row.try_get_by_index(4)?,
                     record: row.try_get_by_index(5)?,
+                    sealed: row.try_get_by_index(6)?,
                 };
                 self.after = (change.revision, change.ordinal);
                 self.page.push_back(change);

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     path::Path,
-    sync::{Arc, atomic::AtomicI64},
+    sync::{Arc, OnceLock, atomic::AtomicI64},
     time::Duration,
 };
 
@@ -76,6 +76,7 @@ pub async fn open(config: &StoreConfig) -> Result<Store, StoreError> {
             writer,
             doorbell: Doorbell::new(config.owner, dialect, &config.url, reader.clone()),
             reader,
+            vault: OnceLock::new(),
             long_reads: Arc::new(Semaphore::new(long_reads)),
             purged_at: AtomicI64::new(0),
         }),
@@ -116,6 +117,8 @@ fn sqlite_options(url: &str, connections: u32) -> ConnectOptions {
                 .busy_timeout(LOCK_PATIENCE)
                 .statement_cache_capacity(PREPARED)
                 .pragma("cache_size", "-32768")
+                // What was deleted is not left in the file.
+                .pragma("secure_delete", "ON")
         });
     options
 }

@@ -29,6 +29,12 @@ pub enum StoreError {
         /// The column.
         column: &'static str,
     },
+    /// The personal key is needed and was not given.
+    #[error("the database holds personal data, which need the personal key")]
+    Locked,
+    /// The personal key is another one than that with which the database was sealed.
+    #[error("the personal key is not the one with which the database was sealed")]
+    PersonalKey,
     /// The database could not be migrated.
     #[error("the database could not be migrated")]
     Migrate(#[from] MigrateError),

@@ -5,9 +5,9 @@ use sea_orm::{
     sea_query::{Expr, ExprTrait, Query},
 };
 
-use super::{Store, StoreError, row};
+use super::{Store, StoreError, row, seal::SEALED};
 
-const TABLE: &str = "idempotency";
+pub(super) const TABLE: &str = "idempotency";
 /// How long an answer is kept: a day and an hour.
 const KEEP_MICROS: i64 = 25 * 3600 * 1_000_000;
 /// How many answers are deleted at once.
@@ -26,18 +26,24 @@ pub(crate) struct BatchKey {
 pub(super) struct Answer {
     pub(super) body_hash: Vec<u8>,
     pub(super) response: Vec<u8>,
+    /// What is sealed of the response.
+    pub(super) sealed: Vec<u8>,
 }
 
 pub(super) async fn find(transaction: &DatabaseTransaction, key: &BatchKey) -> Result<Option<Answer>, StoreError> {
     let statement = Query::select()
-        .columns(["body_hash", "response"])
+        .columns(["body_hash", "response", SEALED])
         .from(TABLE)
         .and_where(Expr::col("actor").eq(key.actor.as_str()))
         .and_where(Expr::col("key").eq(key.key.as_str()))
         .to_owned();
     match transaction.query_one(&statement).await? {
         None => Ok(None),
-        Some(row) => Ok(Some(Answer { body_hash: row.try_get_by_index(0)?, response: row.try_get_by_index(1)? })),
+        Some(row) => Ok(Some(Answer {
+            body_hash: row.try_get_by_index(0)?,
+            response: row.try_get_by_index(1)?,
+            sealed: row.try_get_by_index::<Option<Vec<u8>>>(2)?.unwrap_or_default(),
+        })),
     }
 }
 
@@ -46,15 +52,17 @@ pub(super) async fn keep(
     store: &Store,
     key: &BatchKey,
     response: Vec<u8>,
+    sealed: Vec<u8>,
     now: i64,
 ) -> Result<(), StoreError> {
     let mut statement = Query::insert();
-    statement.into_table(TABLE).columns(["actor", "key", "body_hash", "response", "created_at"]);
+    statement.into_table(TABLE).columns(["actor", "key", "body_hash", "response", SEALED, "created_at"]);
     statement.values_panic([
         key.actor.as_str().into(),
         key.key.as_str().into(),
         key.body_hash.to_vec().into(),
         response.into(),
+        sealed.into(),
         row::time(now, store.inner.dialect).into(),
     ]);
     transaction.execute(&statement).await?;

@@ -1,12 +1,12 @@
 //! Loads what a batch needs into its working set, with a few statements for the whole batch.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use sea_orm::{
     ConnectionTrait, DatabaseTransaction,
     sea_query::{Expr, ExprTrait, Order, Query},
 };
-use spil_proto::model::{FieldInfo, FieldType, Kind};
+use spil_proto::model::{FieldInfo, FieldType, Kind, field};
 use uuid::Uuid;
 
 use super::{
@@ -109,38 +109,52 @@ impl Loader<'_> {
 
     async fn names(&self, names: &Names, set: &mut WorkingSet) -> Result<(), StoreError> {
         for (kind, keys) in &names.keys {
-            for list in statement::lists(keys.iter().map(String::as_str)) {
-                let statement = Query::select()
-                    .columns(["key", "id"])
-                    .from(kind.info().table)
-                    .and_where(Expr::col("key").is_in(list))
-                    .and_where(Expr::col("retired_at").is_null())
-                    .to_owned();
-                for row in self.transaction.query_all(&statement).await? {
-                    set.add_key(*kind, row.try_get_by_index(0)?, row.try_get_by_index(1)?);
-                }
+            let Some(info) = kind.info().field(field::KEY) else { continue };
+            for (key, id) in self.holders(*kind, info, keys).await? {
+                set.add_key(*kind, key, id);
             }
         }
         for (kind, wanted) in &names.external_ids {
-            for (system, id, record) in external_id::find(self.transaction, *kind, wanted).await? {
+            for (system, id, record) in external_id::find(self.store, self.transaction, *kind, wanted).await? {
                 set.add_external_id(*kind, system, id, record);
             }
         }
         for ((kind, index), values) in &names.uniques {
             let Some(info) = kind.info().field(*index) else { continue };
-            for list in statement::lists(values.iter().map(String::as_str)) {
-                let statement = Query::select()
-                    .columns([info.column, "id"])
-                    .from(kind.info().table)
-                    .and_where(Expr::col(info.column).is_in(list))
-                    .and_where(Expr::col("retired_at").is_null())
-                    .to_owned();
-                for row in self.transaction.query_all(&statement).await? {
-                    set.add_unique(*kind, *index, row.try_get_by_index(0)?, row.try_get_by_index(1)?);
-                }
+            for (value, id) in self.holders(*kind, info, values).await? {
+                set.add_unique(*kind, *index, value, id);
             }
         }
         Ok(())
+    }
+
+    /// Which live record has which of some values of a field that no two have the same.
+    async fn holders(
+        &self,
+        kind: Kind,
+        info: &'static FieldInfo,
+        values: &BTreeSet<String>,
+    ) -> Result<Vec<(String, Uuid)>, StoreError> {
+        let mut names = HashMap::with_capacity(values.len());
+        for value in values {
+            names.insert(self.store.kept(kind, info, value)?.into_owned(), value);
+        }
+        let mut holders = Vec::new();
+        for list in statement::lists(names.keys().map(String::as_str)) {
+            let statement = Query::select()
+                .columns([info.column, "id"])
+                .from(kind.info().table)
+                .and_where(Expr::col(info.column).is_in(list))
+                .and_where(Expr::col("retired_at").is_null())
+                .to_owned();
+            for row in self.transaction.query_all(&statement).await? {
+                let kept: String = row.try_get_by_index(0)?;
+                if let Some(value) = names.get(&kept) {
+                    holders.push(((*value).clone(), row.try_get_by_index(1)?));
+                }
+            }
+        }
+        Ok(holders)
     }
 
     /// The records that change with those of the batch. References that say so never change, so they are read before they are held.
@@ -189,10 +203,10 @@ impl Loader<'_> {
             let mut statement = row::select(kind);
             statement.and_where(Expr::col("id").is_in(list)).order_by("id", Order::Asc);
             self.hold(hold).apply(&mut statement, self.store.inner.dialect);
-            for found in self.transaction.query_all(&statement).await? {
-                let record = row::read(kind, &found)?;
+            let rows = self.transaction.query_all(&statement).await?;
+            for (record, provenance) in self.store.read_rows(self.transaction, kind, &rows).await? {
                 if let Some(id) = record.id() {
-                    set.add_stored(kind, id, record, row::read_provenance(kind, &found)?);
+                    set.add_stored(kind, id, record, provenance);
                 }
             }
         }
@@ -238,9 +252,8 @@ impl Loader<'_> {
                 .and_where(Expr::col("retired_at").is_null())
                 // One more than allowed, to tell.
                 .limit(MAX_RELATED as u64 + 1);
-            for found in self.transaction.query_all(&statement).await? {
-                let record = row::read(kind, &found)?;
-                let provenance = row::read_provenance(kind, &found)?;
+            let rows = self.transaction.query_all(&statement).await?;
+            for (record, provenance) in self.store.read_rows(self.transaction, kind, &rows).await? {
                 let Some(entity) = record.entity() else { continue };
                 count += 1;
                 let group: Vec<Uuid> = referred(&entity.get(info.index)).collect();

@@ -2,7 +2,7 @@
 
 use prost::Message;
 use sea_orm::{
-    ConnectionTrait, DatabaseTransaction,
+    ConnectionTrait, DatabaseTransaction, QueryResult,
     sea_query::{Expr, ExprTrait, Order, Query},
 };
 use spil_proto::changefeed::v1::{Change, Cursor, Origin, Record, Revision};
@@ -10,11 +10,14 @@ use spil_proto::changefeed::v1::{Change, Cursor, Origin, Record, Revision};
 use super::{
     Store, StoreError, doorbell,
     head::{self, Head},
-    row, statement,
+    row,
+    seal::{SEALED, Sealing},
+    statement,
 };
 use crate::{
     chain::{Chain, Link, LoggedChange, LoggedRevision},
     command::working_set::Changed,
+    seal::person_of,
 };
 
 pub(super) const REVISION: &str = "revision";
@@ -37,9 +40,25 @@ pub(crate) enum Page {
 /// A change, ready to be written.
 pub(super) struct Entry<'a> {
     pub(super) change: Changed<'a>,
+    /// The record, encoded, without what is sealed.
     pub(super) bytes: Vec<u8>,
+    /// What is sealed; nothing if the record has no such value, and `None` if nothing of its kind is.
+    pub(super) sealed: Option<Vec<u8>>,
+    /// Whether it is that of somebody who was erased with this change.
+    pub(super) erased: bool,
     /// What it changes; see `Change.fields`.
     pub(super) fields: Vec<u32>,
+}
+
+impl<'a> Entry<'a> {
+    /// A change, sealed as far as its kind asks for it.
+    pub(super) fn new(change: Changed<'a>, fields: Vec<u32>, sealing: &Sealing) -> Self {
+        let (bytes, sealed) = match sealing.find(change.now) {
+            Some(closed) => (closed.plain.encode_to_vec(), Some(closed.sealed.clone().unwrap_or_default())),
+            None => (change.now.encode_to_vec(), None),
+        };
+        Self { change, bytes, sealed, erased: false, fields }
+    }
 }
 
 /// What is told of a revision as a whole.
@@ -62,11 +81,13 @@ pub(super) async fn append(
 ) -> Result<(), StoreError> {
     let number = signed(head.revision);
     let origin = deed.origin;
-    let bytes: usize = entries.iter().map(|entry| entry.bytes.len()).sum();
+    let bytes: usize = entries.iter().map(|entry| entry.bytes.len() + entry.sealed.as_ref().map_or(0, Vec::len)).sum();
     let entries: Vec<(&Entry<'_>, Vec<u8>)> = entries
         .iter()
         // In the form of the message that it becomes a part of.
-        .map(|entry| (entry, Change { record: None, fields: entry.fields.clone() }.encode_to_vec()))
+        .map(|entry| {
+            (entry, Change { record: None, fields: entry.fields.clone(), erased: entry.erased }.encode_to_vec())
+        })
         .collect();
     let row = LoggedRevision {
         number: head.revision,
@@ -88,7 +109,7 @@ pub(super) async fn append(
             id: entry.change.id,
             fields: Some(fields),
             record: &entry.bytes,
-            sealed: None,
+            sealed: entry.sealed.as_deref(),
         });
     }
     let mut statement = Query::insert();
@@ -112,7 +133,7 @@ pub(super) async fn append(
     let mut ordinal = 0_i32;
     for piece in statement::row_pieces(&entries) {
         let mut statement = Query::insert();
-        statement.into_table(CHANGE).columns(["revision", "ordinal", "kind", "record_id", "record", "fields"]);
+        statement.into_table(CHANGE).columns(["revision", "ordinal", "kind", "record_id", "record", "fields", SEALED]);
         for (entry, fields) in piece {
             statement.values_panic([
                 number.into(),
@@ -121,6 +142,7 @@ pub(super) async fn append(
                 entry.change.id.into(),
                 entry.bytes.as_slice().into(),
                 fields.as_slice().into(),
+                entry.sealed.clone().into(),
             ]);
             ordinal += 1;
         }
@@ -165,34 +187,53 @@ impl Store {
             return Ok(Page::OutOfRange);
         }
         let statement = Query::select()
-            .columns(["revision", "record", "fields"])
+            .columns(["revision", "record", "fields", SEALED])
             .from(CHANGE)
             .and_where(Expr::col("revision").between(signed(first), signed(last)))
             .order_by("revision", Order::Asc)
             .order_by("ordinal", Order::Asc)
             .to_owned();
-        for found in self.inner.reader.query_all(&statement).await? {
-            let number = unsigned(found.try_get_by_index(0)?);
-            let bytes: Vec<u8> = found.try_get_by_index(1)?;
-            let record = Record::decode(bytes.as_slice())
-                .map_err(|_| StoreError::Unreadable { table: CHANGE, column: "record" })?;
-            let fields = match found.try_get_by_index::<Option<Vec<u8>>>(2)? {
-                Some(bytes) => {
-                    let change = Change::decode(bytes.as_slice())
-                        .map_err(|_| StoreError::Unreadable { table: CHANGE, column: "fields" })?;
-                    change.fields
-                }
-                None => Vec::new(),
-            };
+        let found = self.inner.reader.query_all(&statement).await?;
+        for (number, change) in self.read_changes(&found).await? {
             let place = number.checked_sub(first).and_then(|place| usize::try_from(place).ok());
             if let Some(row) = place.and_then(|place| rows.get_mut(place)) {
-                row.revision.changes.push(Change { record: Some(record), fields });
+                row.revision.changes.push(change);
             }
         }
         if rows.iter().any(|row| row.revision.changes.len() as i64 != row.changes) {
             return Ok(Page::OutOfRange);
         }
         Ok(Page::Revisions(rows.into_iter().map(|row| row.revision).collect()))
+    }
+
+    /// Reads rows of the log: revision, record, what else is told of the change, what is sealed.
+    async fn read_changes(&self, rows: &[QueryResult]) -> Result<Vec<(u64, Change)>, StoreError> {
+        let mut changes = Vec::with_capacity(rows.len());
+        let mut closed = Vec::new();
+        for found in rows {
+            let bytes: Vec<u8> = found.try_get_by_index(1)?;
+            let record = Record::decode(bytes.as_slice())
+                .map_err(|_| StoreError::Unreadable { table: CHANGE, column: "record" })?;
+            let mut change = match found.try_get_by_index::<Option<Vec<u8>>>(2)? {
+                Some(bytes) => Change::decode(bytes.as_slice())
+                    .map_err(|_| StoreError::Unreadable { table: CHANGE, column: "fields" })?,
+                None => Change::default(),
+            };
+            change.record = Some(record);
+            if let Some(sealed) = found.try_get_by_index::<Option<Vec<u8>>>(3)?.filter(|sealed| !sealed.is_empty()) {
+                closed.push((changes.len(), sealed));
+            }
+            changes.push((unsigned(found.try_get_by_index(0)?), change));
+        }
+        let record = |place: &usize| changes.get(*place).and_then(|(_, change)| change.record.as_ref());
+        let people = closed.iter().filter_map(|(place, _)| person_of(record(place)?));
+        let people = self.people(&self.inner.reader, people.collect::<Vec<_>>()).await?;
+        for (place, sealed) in closed {
+            if let Some(record) = changes.get_mut(place).and_then(|(_, change)| change.record.as_mut()) {
+                people.open(record, &sealed, CHANGE)?;
+            }
+        }
+        Ok(changes)
     }
 
     /// The mark of a revision; `None` if the log does not hold it. Before the first one it is 0.

@@ -16,29 +16,38 @@ use spil_proto::{
 };
 use uuid::Uuid;
 
-use super::{Dialect, StoreError};
+use super::{
+    Dialect, StoreError,
+    seal::{self, SEALED},
+};
 
 /// The column that says which write set which field: an encoded [`Provenance`] of one record.
 pub(super) const PROVENANCE: &str = "provenance";
 
-/// Selects every field of a kind, in the order of their numbers, and who set them.
+/// Selects every field of a kind, in the order of their numbers, who set them, and what is sealed.
 pub(super) fn select(kind: Kind) -> SelectStatement {
     let mut statement = Query::select();
-    statement.columns(kind.info().fields().map(|info| info.column)).column(PROVENANCE).from(kind.info().table);
+    let fields = kind.info().fields().map(|info| info.column);
+    statement.columns(fields).columns([PROVENANCE, SEALED]).from(kind.info().table);
     statement
 }
 
-/// Reads a row of [`select`].
-pub(super) fn read(kind: Kind, row: &QueryResult) -> Result<Record, StoreError> {
+/// Reads a row of [`select`]: the record, and what is sealed of it.
+pub(super) fn read(kind: Kind, row: &QueryResult) -> Result<(Record, Option<Vec<u8>>), StoreError> {
     let mut record = Record::empty(kind);
-    let Some(entity) = record.entity_mut() else { return Ok(record) };
+    let sealed = get::<Vec<u8>>(row, kind.info().field_count() + 1)?;
+    let Some(entity) = record.entity_mut() else { return Ok((record, sealed)) };
     for info in kind.info().fields() {
+        // Only the mark of it stands there.
+        if sealed.is_some() && seal::is_name(kind, info) {
+            continue;
+        }
         let value = read_field(kind, info, row, info.index)?;
         if !value.is_null() {
             entity.set(info.index, value).map_err(|_| unreadable(kind, info))?;
         }
     }
-    Ok(record)
+    Ok((record, sealed))
 }
 
 /// Reads from a row of [`select`] who set the fields; `None` if that was not kept when they were set.

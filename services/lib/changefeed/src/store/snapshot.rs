@@ -29,6 +29,7 @@ pub(crate) type Stored = (Record, Option<Provenance>);
 
 /// A read that sees one state of the database, whatever is written meanwhile. It holds a connection.
 pub(crate) struct SnapshotReader {
+    store: Store,
     transaction: DatabaseTransaction,
     head: Head,
     kinds: VecDeque<Kind>,
@@ -45,7 +46,7 @@ impl Store {
             .map_err(|_| StoreError::Crowded)?;
         let transaction = self.begin_read().await?;
         let head = head::read(&transaction).await?;
-        Ok(SnapshotReader { transaction, head, kinds: kinds.into(), after: None, _turn: turn })
+        Ok(SnapshotReader { store: self.clone(), transaction, head, kinds: kinds.into(), after: None, _turn: turn })
     }
 }
 
@@ -80,8 +81,7 @@ impl SnapshotReader {
                 statement.and_where(Expr::col("id").gt(after));
             }
             let rows = self.transaction.query_all(&statement).await?;
-            let read = |found| Ok::<_, StoreError>((row::read(kind, found)?, row::read_provenance(kind, found)?));
-            let records = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+            let records = self.store.read_rows(&self.transaction, kind, &rows).await?;
             if (records.len() as u64) < PAGE {
                 self.kinds.pop_front();
                 self.after = None;

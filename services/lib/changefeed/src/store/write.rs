@@ -16,15 +16,19 @@ use uuid::Uuid;
 use super::{
     Store, StoreError,
     external_id::{self, Entry},
-    one_way, row, statement,
+    one_way, row,
+    seal::{self, Closed, SEALED, Sealing},
+    statement,
 };
 use crate::command::{one_way::Place, provenance::after_write, working_set::Changed};
 
 /// A record, ready to be written.
-struct Written<'a> {
-    record: &'a Record,
+pub(super) struct Written<'a> {
+    pub(super) record: &'a Record,
+    /// How it is written, if anything of its kind is sealed.
+    pub(super) closed: Option<&'a Closed>,
     /// Encoded; see [`row::PROVENANCE`].
-    provenance: Vec<u8>,
+    pub(super) provenance: Vec<u8>,
 }
 
 /// Writes the rows of records, their external ids and the tokens of what is only written. `fields` are those that each change changes.
@@ -35,6 +39,7 @@ pub(super) async fn records(
     fields: &[Vec<u32>],
     origin: &Origin,
     claimed: &[&Place],
+    sealing: &Sealing,
 ) -> Result<(), StoreError> {
     release_names(transaction, changes).await?;
     let mut created: BTreeMap<Kind, Vec<Written<'_>>> = BTreeMap::new();
@@ -42,7 +47,11 @@ pub(super) async fn records(
     for (change, fields) in changes.iter().zip(fields) {
         let rows = if change.stored.is_some() { &mut updated } else { &mut created };
         let provenance = after_write(change.provenance, fields, origin).encode_to_vec();
-        rows.entry(change.kind).or_default().push(Written { record: change.now, provenance });
+        rows.entry(change.kind).or_default().push(Written {
+            record: change.now,
+            closed: sealing.find(change.now),
+            provenance,
+        });
     }
     for (kind, rows) in &created {
         upsert(store, transaction, *kind, rows, false).await?;
@@ -50,7 +59,7 @@ pub(super) async fn records(
     for (kind, rows) in &updated {
         upsert(store, transaction, *kind, rows, true).await?;
     }
-    external_ids(transaction, changes).await?;
+    external_ids(store, transaction, changes).await?;
     one_way::keep(transaction, claimed).await
 }
 
@@ -92,7 +101,7 @@ fn names(kind: Kind, record: &Record) -> impl Iterator<Item = (Kind, usize, Stri
     })
 }
 
-async fn upsert(
+pub(super) async fn upsert(
     store: &Store,
     transaction: &DatabaseTransaction,
     kind: Kind,
@@ -101,14 +110,23 @@ async fn upsert(
 ) -> Result<(), StoreError> {
     for piece in statement::row_pieces(records) {
         let mut statement = Query::insert();
-        let columns = || kind.info().fields().map(|info| info.column).chain([row::PROVENANCE]);
+        let columns = || kind.info().fields().map(|info| info.column).chain([row::PROVENANCE, SEALED]);
         statement.into_table(kind.info().table).columns(columns());
         for (entity, written) in piece.iter().filter_map(|written| Some((written.record.entity()?, written))) {
-            let values = kind
-                .info()
-                .fields()
-                .map(|info| Expr::value(row::write_field(info, &entity.get(info.index), store.inner.dialect)));
-            statement.values_panic(values.chain([Expr::value(written.provenance.as_slice())]));
+            let mut values = Vec::with_capacity(kind.info().field_count() + 2);
+            for info in kind.info().fields() {
+                let value = match entity.get(info.index) {
+                    Value::Text(text) if seal::is_name(kind, info) => {
+                        Value::Text(store.kept(kind, info, &text)?.into_owned().into())
+                    }
+                    _ if kind.info().identifies(info.index) => Value::Null,
+                    value => value,
+                };
+                values.push(Expr::value(row::write_field(info, &value, store.inner.dialect)));
+            }
+            values.push(Expr::value(written.provenance.as_slice()));
+            values.push(Expr::value(written.closed.and_then(|closed| closed.sealed.clone())));
+            statement.values_panic(values);
         }
         if replace {
             let columns = columns().filter(|column| *column != "id");
@@ -119,7 +137,11 @@ async fn upsert(
     Ok(())
 }
 
-async fn external_ids(transaction: &DatabaseTransaction, changes: &[Changed<'_>]) -> Result<(), StoreError> {
+async fn external_ids(
+    store: &Store,
+    transaction: &DatabaseTransaction,
+    changes: &[Changed<'_>],
+) -> Result<(), StoreError> {
     let (mut gone, mut new) = (Vec::new(), Vec::new());
     for change in changes {
         let had: &[ExternalId] = change.stored.and_then(live).map_or(&[], |header| &header.external_ids);
@@ -128,8 +150,8 @@ async fn external_ids(transaction: &DatabaseTransaction, changes: &[Changed<'_>]
         gone.extend(had.iter().filter(|external| !has.contains(external)).map(entry));
         new.extend(has.iter().filter(|external| !had.contains(external)).map(entry));
     }
-    external_id::delete(transaction, &gone).await?;
-    external_id::insert(transaction, &new).await
+    external_id::delete(store, transaction, &gone).await?;
+    external_id::insert(store, transaction, &new).await
 }
 
 /// The header of a record that is not retired.

@@ -8,14 +8,16 @@ use std::{
     },
 };
 
-use sea_orm::{ConnectionTrait, DatabaseConnection};
-use spil_changefeed::{Store, StoreConfig, open};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
+use spil_changefeed::{PersonalKey, Store, StoreConfig, open};
 use spil_proto::model::Owner;
 use tempfile::TempDir;
 
 #[derive(Clone)]
 pub(crate) struct Database {
     place: Arc<Place>,
+    /// With it what tells who somebody is is sealed.
+    pub(crate) key: PersonalKey,
 }
 
 enum Place {
@@ -28,7 +30,7 @@ static SKIPPED: Once = Once::new();
 
 impl Database {
     pub(crate) fn sqlite() -> Self {
-        Self { place: Arc::new(Place::Sqlite(TempDir::new().expect("a folder"))) }
+        Self { place: Arc::new(Place::Sqlite(TempDir::new().expect("a folder"))), key: PersonalKey::generate() }
     }
 
     /// `None` if there is no server to test with.
@@ -42,7 +44,7 @@ impl Database {
         let db = connect(&admin).await;
         db.execute_unprepared(&format!("CREATE DATABASE {name}")).await.expect("a database");
         db.close().await.expect("closed");
-        Some(Self { place: Arc::new(Place::Postgres { admin, name }) })
+        Some(Self { place: Arc::new(Place::Postgres { admin, name }), key: PersonalKey::generate() })
     }
 
     /// Runs a scenario and removes the database, also when the scenario fails.
@@ -95,6 +97,34 @@ impl Database {
         }
     }
 
+    /// Every byte that is kept of an owner: of SQLite all files, of PostgreSQL every row of every table, as it is written out.
+    pub(crate) async fn bytes(&self, owner: Owner) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        match self.place.as_ref() {
+            Place::Sqlite(folder) => {
+                for file in std::fs::read_dir(folder.path().join("data")).expect("files") {
+                    bytes.extend(std::fs::read(file.expect("a file").path()).expect("read"));
+                }
+            }
+            Place::Postgres { .. } => {
+                let db = self.connect(owner).await;
+                let read = async |sql: String| -> Vec<String> {
+                    let rows = db.query_all_raw(Statement::from_string(DbBackend::Postgres, sql)).await.expect("rows");
+                    rows.iter().map(|row| row.try_get_by_index(0).expect("a text")).collect()
+                };
+                let tables =
+                    "SELECT table_name::text FROM information_schema.tables WHERE table_schema = current_schema()";
+                for table in read(tables.to_owned()).await {
+                    for row in read(format!("SELECT \"{table}\"::text FROM \"{table}\"")).await {
+                        bytes.extend(row.into_bytes());
+                    }
+                }
+                db.close().await.expect("closed");
+            }
+        }
+        bytes
+    }
+
     pub(crate) fn is_postgres(&self) -> bool {
         matches!(self.place.as_ref(), Place::Postgres { .. })
     }
@@ -114,6 +144,7 @@ impl Database {
         let config = StoreConfig { owner, url: self.url(owner), max_connections: 12 };
         let store = open(&config).await.expect("a store");
         store.migrate().await.expect("migrated");
+        store.unlock(&self.key).await.expect("unlocked");
         store
     }
 

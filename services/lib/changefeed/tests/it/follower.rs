@@ -77,7 +77,8 @@ impl Follower {
                     told.extend(change.fields.into_iter().map(|field| (field, origin.clone())));
                     self.records.insert(key(&record), record);
                 } else {
-                    assert_eq!(change.fields, [HEADER_FIELDS[field::RETIRED_AT].tag]);
+                    // Of somebody who was erased what was retired before is told once more.
+                    assert!(change.erased || change.fields == [HEADER_FIELDS[field::RETIRED_AT].tag]);
                     self.told.remove(&key(&record));
                     self.records.remove(&key(&record));
                 }

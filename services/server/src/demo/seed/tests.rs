@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use spil_auth::{InternalKey, Permission, Signer};
-use spil_changefeed::{OwnerService, StoreConfig, WallClock};
+use spil_changefeed::{OwnerService, PersonalKey, StoreConfig, WallClock};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -31,6 +31,7 @@ impl Owners {
             let url = format!("sqlite://{}", file.display());
             let store = spil_changefeed::open(&StoreConfig { owner, url, max_connections: 4 }).await.unwrap();
             store.migrate().await.unwrap();
+            store.unlock(&PersonalKey::generate()).await.unwrap();
             let rules = match owner {
                 Owner::Capability => spil_capability::rules(),
                 Owner::Workforce => spil_workforce::rules(),

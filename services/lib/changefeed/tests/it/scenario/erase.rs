@@ -1,0 +1,176 @@
+//! Who was erased is gone, from everything there is.
+
+use std::sync::Arc;
+
+use futures::{StreamExt, future::join_all};
+use prost::Message;
+use spil_auth::{Caller, Permission};
+use spil_changefeed::EraseError;
+use spil_proto::{
+    changefeed::v1::{Cursor, EraseRequest, EraseResponse, Outcome, ProblemCode, SnapshotRequest, record::Entity},
+    model::{Header, Kind, Owner},
+};
+use uuid::Uuid;
+
+use super::seal::{claim, skill, told, worker};
+use crate::{
+    database::Database,
+    follower::{Follower, watch},
+    owner::{TestOwner, batch, by_external, by_id, by_key, create, id, problems, retire, update, upsert},
+};
+
+async fn erase(owner: &TestOwner, person: Uuid) -> Result<EraseResponse, EraseError> {
+    let request =
+        EraseRequest { kind: Kind::Worker as u32, id: person.as_bytes().to_vec(), reason: "asked for".into() };
+    owner.service.erase(&owner.caller, request).await
+}
+
+/// Everything that an owner tells: the records, and all changes from the first on.
+async fn everything(owner: &TestOwner, first: &Cursor) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut parts = owner.service.snapshot(&owner.caller, SnapshotRequest::default()).await.expect("a snapshot");
+    while let Some(part) = parts.next().await {
+        bytes.extend(part.expect("a part").encode_to_vec());
+    }
+    let head = owner.head().await.revision;
+    let mut changes = watch(owner, first.clone()).await.expect("a stream");
+    let mut at = first.revision;
+    while at < head {
+        let message = changes.next().await.expect("more").expect("a message");
+        at = message.revisions.last().map_or(at, |revision| revision.revision);
+        bytes.extend(message.encode_to_vec());
+    }
+    bytes
+}
+
+pub(crate) async fn who_was_erased_is_found_nowhere(database: Database) {
+    let owner = TestOwner::new(&database, Owner::Workforce).await;
+    let first = owner.head().await;
+    let skill = skill(&owner).await;
+    let request = batch(vec![create(worker())]);
+    let made = owner.send(request.clone()).await;
+    let person = id(&made.items[0]);
+    owner.one(create(claim(person, skill))).await;
+    let gone = id(&owner.one(create(claim(person, skill))).await);
+    owner.one(retire(Kind::SkillAssertion, by_id(gone))).await;
+    let mut renamed = worker();
+    if let Some(Entity::Worker(worker)) = &mut renamed.entity {
+        worker.display_name = Some("Wil van Zwaluwenburg".into());
+    }
+    owner.one(update(by_id(person), &["display_name"], renamed)).await;
+    let mut follower = Follower::start(&owner).await;
+    assert_eq!(told(&everything(&owner, &first).await).len(), 9, "the search finds what is there");
+    assert_eq!(told(&database.bytes(Owner::Workforce).await), [""; 0], "before the erasure too");
+
+    let erased = erase(&owner, person).await.expect("erased");
+    // The worker, and both claims, of which one is retired.
+    assert_eq!(erased.records, 3);
+    assert_eq!(told(&everything(&owner, &first).await), [""; 0]);
+    assert_eq!(told(&database.bytes(Owner::Workforce).await), [""; 0]);
+    // The answer that was given before is given again, without what was erased.
+    let again = owner.send(request).await;
+    assert!(again.replayed);
+    assert_eq!(id(&again.items[0]), person);
+    assert_eq!(told(&again.encode_to_vec()), [""; 0]);
+
+    // A follower comes to the same, is told what to forget, and the checksums agree.
+    follower.follow_to(erased.cursor.expect("a cursor").revision).await;
+    assert_eq!(follower.digest(Owner::Workforce), owner.digest().await.kinds);
+    let mut changes = watch(&owner, first.clone()).await.expect("a stream");
+    let (mut marked, mut at) = (0, first.revision);
+    while at < follower.cursor.revision {
+        let message = changes.next().await.expect("more").expect("a message");
+        for revision in message.revisions {
+            at = revision.revision;
+            let erased = revision.changes.iter().filter(|change| change.erased).count();
+            assert!(erased == 0 || (revision.source == "erasure" && revision.actor == "tester"));
+            marked += erased;
+        }
+    }
+    assert_eq!(marked, 3);
+
+    // What is left is a worker without a name.
+    let (_, records) = owner.snapshot().await;
+    let left = records.iter().find(|record| record.id() == Some(person)).expect("still there");
+    let Some(Entity::Worker(left)) = &left.entity else { panic!("another kind") };
+    assert_eq!((left.status, left.is_contractor, left.email.as_deref()), (2, Some(false), None));
+
+    // Nor does it come back with the process.
+    owner.store.close().await;
+    let owner = TestOwner::new(&database, Owner::Workforce).await;
+    assert_eq!(told(&everything(&owner, &first).await), [""; 0]);
+    assert_eq!(told(&database.bytes(Owner::Workforce).await), [""; 0]);
+}
+
+pub(crate) async fn who_was_erased_does_not_come_back(database: Database) {
+    let owner = TestOwner::new(&database, Owner::Workforce).await;
+    let skill = skill(&owner).await;
+    let person = id(&owner.one(create(worker())).await);
+    let assertion = id(&owner.one(create(claim(person, skill))).await);
+    erase(&owner, person).await.expect("erased");
+    let revision = owner.head().await.revision;
+    for command in [
+        create(worker()),
+        upsert(by_key("KEY-Zwaluw"), &["number"], worker()),
+        upsert(by_external("hr", "hr-554433"), &["number"], worker()),
+        update(by_id(person), &["display_name"], worker()),
+        create(claim(person, skill)),
+        update(by_id(assertion), &["contestation"], claim(person, skill)),
+    ] {
+        assert_eq!(problems(&owner.refused(command).await), [("", ProblemCode::Erased)]);
+    }
+    assert_eq!(owner.head().await.revision, revision);
+    assert_eq!(told(&database.bytes(Owner::Workforce).await), [""; 0]);
+    // What tells nobody who it is may still be written.
+    let mut left = worker();
+    if let Some(Entity::Worker(worker)) = &mut left.entity {
+        (worker.header, worker.status) = (Some(Header::default()), 4);
+    }
+    let item = owner.one(update(by_id(person), &["status"], left)).await;
+    assert_eq!(item.outcome(), Outcome::Updated);
+    owner.one(retire(Kind::Worker, by_id(person))).await;
+}
+
+pub(crate) async fn an_erasure_is_done_once_whoever_is_in_the_way(database: Database) {
+    let owner = Arc::new(TestOwner::new(&database, Owner::Workforce).await);
+    let skill = skill(&owner).await;
+    let person = id(&owner.one(create(worker())).await);
+    // Somebody who has left, and whose record was retired, is erased all the same.
+    owner.one(retire(Kind::Worker, by_id(person))).await;
+    let other = id(&owner.one(create(worker())).await);
+    erase(&owner, person).await.expect("erased");
+    let revision = owner.head().await.revision;
+    let erasures = (0..6).map(|number| {
+        let owner = Arc::clone(&owner);
+        tokio::spawn(async move {
+            if number % 2 == 0 {
+                return Some(erase(&owner, other).await.expect("erased"));
+            }
+            // Both orders are right; what is refused leaves nothing.
+            owner.apply(vec![create(claim(other, skill))]).await;
+            None
+        })
+    });
+    let answers: Vec<EraseResponse> =
+        join_all(erasures).await.into_iter().filter_map(|answer| answer.expect("no panic")).collect();
+    assert!(answers.iter().all(|answer| answer.erased_at == answers[0].erased_at), "{answers:?}");
+    assert_eq!(answers.iter().filter(|answer| answer.records > 0).count(), 1);
+    let (_, records) = owner.snapshot().await;
+    let shown: Vec<u8> = records.iter().flat_map(Message::encode_to_vec).collect();
+    assert_eq!(told(&shown), [""; 0]);
+    assert!(owner.head().await.revision > revision);
+}
+
+pub(crate) async fn only_people_are_erased(database: Database) {
+    let owner = TestOwner::new(&database, Owner::Workforce).await;
+    let skill = skill(&owner).await;
+    assert!(matches!(erase(&owner, Uuid::now_v7()).await, Err(EraseError::NotFound)));
+    assert!(matches!(erase(&owner, skill).await, Err(EraseError::NotFound)));
+    let request = EraseRequest { kind: Kind::Skill as u32, id: skill.as_bytes().to_vec(), reason: "none".into() };
+    assert!(matches!(owner.service.erase(&owner.caller, request).await, Err(EraseError::Request(_))));
+    let person = id(&owner.one(create(worker())).await);
+    let request = EraseRequest { kind: Kind::Worker as u32, id: person.as_bytes().to_vec(), reason: "none".into() };
+    let writer = Caller::new("writer", [Permission::Read, Permission::Write]);
+    assert!(matches!(owner.service.erase(&writer, request).await, Err(EraseError::Forbidden(_))));
+    assert!(owner.snapshot().await.1.iter().any(|record| !told(&record.encode_to_vec()).is_empty()));
+}
