@@ -4,6 +4,7 @@
 //! front door. [`schema_check`] says what a change of the schema breaks.
 
 pub mod access;
+pub mod aggregate;
 pub mod follow;
 pub mod graphql;
 pub mod http;

@@ -21,6 +21,8 @@ use crate::secret::Database;
 const BODY_LIMIT: RangeInclusive<usize> = 1 << 10..=16 << 20;
 /// How many requests of a batch may be allowed.
 const BATCH_LIMIT: RangeInclusive<usize> = 1..=1000;
+/// How few people a figure may be about.
+const SMALLEST_GROUP: RangeInclusive<usize> = 3..=1000;
 /// How many connections that last may be asked for.
 const MAX_STREAMS: RangeInclusive<usize> = 1..=1_000_000;
 
@@ -64,6 +66,8 @@ pub struct Config {
     pub body_limit: usize,
     /// The most requests of a batch, a JSON list of GraphQL requests: 1 to 1000.
     pub batch_limit: usize,
+    /// The fewest people that a figure about a group of people is told of: 3 to 1000.
+    pub smallest_group: usize,
     /// The origins whose web pages may ask, besides the gateway's own: `https://app.example.org`, or `*` alone for any; in the
     /// environment separated by commas.
     #[serde(deserialize_with = "texts")]
@@ -192,6 +196,7 @@ impl Default for Config {
             max_streams: 10_000,
             body_limit: 1 << 20,
             batch_limit: 20,
+            smallest_group: 5,
             origins: Vec::new(),
             trusted_documents: None,
             trusted_documents_only: false,
@@ -341,6 +346,7 @@ impl Config {
             ("body_limit", self.body_limit, BODY_LIMIT),
             ("batch_limit", self.batch_limit, BATCH_LIMIT),
             ("max_streams", self.max_streams, MAX_STREAMS),
+            ("smallest_group", self.smallest_group, SMALLEST_GROUP),
         ] {
             if !range.contains(&value) {
                 return Err(ConfigError::Range { name, range });

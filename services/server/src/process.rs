@@ -12,6 +12,7 @@ use std::{
 use spil_auth::{InternalKey, IssuerError, KeyError, SignError, Signer, Trust, TrustedIssuers, Verifier};
 use spil_changefeed::{OwnerService, PersonalKey, PersonalKeyError, Store, StoreConfig, StoreError, WallClock};
 use spil_gateway::{
+    aggregate::Threshold,
     follow::{FeedToken, FeedTokenError, Followers},
     graphql::{
         Engine,
@@ -288,6 +289,9 @@ impl Process {
         let limits = Limits::default();
         let rules = self.document_rules(config, schema, &limits)?;
         let engine = Engine::new(schema, Arc::clone(&live), clients, limits).with_rules(rules);
+        // What the settings allow can be one.
+        let smallest = u32::try_from(config.smallest_group).ok().and_then(|people| Threshold::new(people).ok());
+        let engine = engine.with_smallest_group(smallest.unwrap_or_default());
         engine.prepare_search();
         let address = config.listen;
         let failed = |source| StartError::Listen { address, flag: "--listen", source };

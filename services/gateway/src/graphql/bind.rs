@@ -5,6 +5,7 @@ mod changes;
 mod entity;
 mod filter;
 mod input;
+mod people;
 mod reach;
 mod search;
 
@@ -25,7 +26,7 @@ use super::{
     plan::{Named, Plan, Purpose, Slot},
     schema,
 };
-use crate::search::Question;
+use crate::{aggregate, search::Question};
 pub(super) use batch::{Changes, Deed};
 pub(super) use changes::Wanted;
 pub(super) use input::{InputFault, Link, Write};
@@ -46,6 +47,7 @@ pub(super) enum Bound {
     Provenance(Option<usize>),
     Reach(Box<Reach>),
     Search(Box<Question>),
+    People(aggregate::Question),
     Mutation(Box<Write>),
     Changes(Box<Wanted>),
     Batch(Box<Changes>),
@@ -167,6 +169,7 @@ impl Arguments<'_> {
             Purpose::Provenance(named) => self.field(named).map(Bound::Provenance),
             Purpose::Reach => self.reach().map(|reach| Bound::Reach(Box::new(reach))),
             Purpose::Search => self.search().map(|question| Bound::Search(Box::new(question))),
+            Purpose::People => self.people().map(Bound::People),
             Purpose::Changes => changes::read(&self.values).map(|wanted| Bound::Changes(Box::new(wanted))),
             Purpose::Mutation(kind, verb) => {
                 self.input().map(|input| Bound::Mutation(Box::new(input::read(kind, verb, input, None))))

@@ -3,6 +3,7 @@
 mod connection;
 mod facets;
 mod list;
+mod people;
 mod provenance;
 mod reach;
 mod record;
@@ -22,10 +23,11 @@ use uuid::Uuid;
 use super::{
     bind::{Bound, Get},
     error::{Code, GraphqlError},
+    people::CountedPeople,
     plan::{Item, NodeItems, Place, QueryField, RecordField, What},
     schema::SpilSchema,
 };
-use crate::{live::Published, search::Indexed};
+use crate::{aggregate::Counted, live::Published, search::Indexed};
 pub(super) use text::string;
 
 /// The most bytes of an answer.
@@ -45,6 +47,8 @@ pub(super) struct Writer<'a> {
     indexed: Option<Arc<Indexed>>,
     /// The policy in force, for who asks what it says.
     pub(super) policy: Option<Arc<Policy>>,
+    /// What was counted beforehand.
+    pub(super) people: CountedPeople,
 }
 
 /// Why an answer was not written to its end.
@@ -92,6 +96,7 @@ impl<'a> Writer<'a> {
             retired: None,
             indexed: None,
             policy: None,
+            people: CountedPeople::default(),
         }
     }
 
@@ -156,6 +161,7 @@ impl<'a> Writer<'a> {
                 QueryField::Reach(field) => this.reach(field)?,
                 QueryField::Search(field) => this.search(field)?,
                 QueryField::Service(items) => this.service(items)?,
+                QueryField::People(field) => this.people(field)?,
                 QueryField::Register(items) => this.register(items)?,
                 QueryField::Snapshot(items) => this.snapshot(items)?,
             }
@@ -200,6 +206,12 @@ impl<'a> Writer<'a> {
                 Ok(())
             }
         }
+    }
+
+    /// What was counted for a slot, and the fewest people that a figure is about.
+    fn counted(&self, slot: usize) -> Result<(Arc<Counted>, u64), Halt> {
+        let found = self.people.by_slot.iter().find(|(at, _)| *at == slot);
+        found.map(|(_, counted)| (Arc::clone(counted), self.people.smallest)).ok_or(Halt::Mismatch)
     }
 
     /// The arguments in a slot.

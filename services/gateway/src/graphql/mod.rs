@@ -11,6 +11,7 @@ pub mod global_id;
 pub mod limits;
 mod mutation;
 mod origin;
+mod people;
 mod persisted;
 mod plan;
 pub(crate) mod purpose;
@@ -37,6 +38,7 @@ use futures::Stream;
 use serde_json::json;
 use spil_access::{Policy, PolicyHandle, Viewer};
 use spil_auth::Caller;
+use spil_disclosure::Threshold;
 use spil_proto::{
     changefeed::v1::Cursor,
     model::{Owner, Purpose},
@@ -55,6 +57,7 @@ use self::{
     error::{Code, GraphqlError},
     execute::{Halt, Writer},
     limits::Limits,
+    people::CountedPeople,
     plan::{Item, MutationField, Plan, Root},
     schema::SpilSchema,
     subscription::Subscriptions,
@@ -62,6 +65,7 @@ use self::{
 };
 use crate::{
     access::{Sights, View},
+    aggregate::People,
     live::{self, Live, Published},
     search::{Indexed, Search},
 };
@@ -128,6 +132,7 @@ pub struct Engine {
     clients: [OwnerClient; 3],
     limits: Limits,
     policy: Arc<PolicyHandle>,
+    people: Arc<People>,
     sights: Arc<Sights>,
     /// How many costly queries run at once.
     heavy: Arc<Semaphore>,
@@ -143,7 +148,8 @@ impl Engine {
         let heavy = Arc::new(Semaphore::new(thread::available_parallelism().map_or(2, NonZeroUsize::get)));
         let subscriptions = Subscriptions::new(&limits);
         let (policy, sights, search) = (PolicyHandle::built_in(), Arc::default(), OnceLock::new());
-        Self { schema, documents, live, clients, limits, policy, sights, heavy, subscriptions, search }
+        let people = Arc::new(People::new(Threshold::default()));
+        Self { schema, documents, live, clients, limits, policy, people, sights, heavy, subscriptions, search }
     }
 
     /// Starts to build the index for searches, which else is built when somebody searches. Needs a runtime.
@@ -166,6 +172,13 @@ impl Engine {
     #[must_use]
     pub fn with_policy(mut self, policy: Arc<PolicyHandle>) -> Self {
         self.policy = policy;
+        self
+    }
+
+    /// The same engine with another bound for figures about groups of people.
+    #[must_use]
+    pub fn with_smallest_group(mut self, threshold: Threshold) -> Self {
+        self.people = Arc::new(People::new(threshold));
         self
     }
 
@@ -255,6 +268,7 @@ impl Engine {
         let published = self.fresh(wanted.as_deref()).await.map_err(one)?;
         match &plan.root {
             Root::Query(_) => {
+                let people = self.count_people(&bound, &published).await.map_err(one)?;
                 let indexed = match plan.searches() {
                     true => Some(indexed(self.search(), &published).await.map_err(one)?),
                     false => None,
@@ -268,6 +282,7 @@ impl Engine {
                     bound,
                     indexed,
                     policy: self.policy.load(),
+                    people,
                 };
                 self.query(run, request.operation_name).await
             }
@@ -447,6 +462,7 @@ struct QueryRun {
     bound: Vec<Bound>,
     indexed: Option<Arc<Indexed>>,
     policy: Arc<Policy>,
+    people: CountedPeople,
 }
 
 impl QueryRun {
@@ -455,6 +471,7 @@ impl QueryRun {
         let Root::Query(items) = &self.plan.root else { return Err(Halt::Mismatch) };
         let mut writer = Writer::new(&self.published, &self.bound, cost).searching(self.indexed.clone());
         writer.policy = Some(Arc::clone(&self.policy));
+        writer.people = self.people.clone();
         writer.raw("{\"data\":");
         writer.query(items, introspected)?;
         end(writer.out_mut(), &self.published);

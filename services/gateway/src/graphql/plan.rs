@@ -6,6 +6,7 @@
 mod batch;
 mod collect;
 mod object;
+mod people;
 mod reach;
 mod search;
 mod subscription;
@@ -31,6 +32,7 @@ use super::{
 };
 pub(super) use batch::{ChangesField, ResultField, StepField};
 pub(super) use object::What;
+pub(super) use people::{PeopleField, PeopleGroupField, PeopleItem};
 pub(super) use reach::{ReachEdgeField, ReachField, ReachItem, ReachStepField};
 pub(super) use search::{HighlightField, PartField, SearchEdgeField, SearchField, SearchItem};
 pub(super) use subscription::{ChangeField, Subscribed, SubscriptionField};
@@ -125,6 +127,7 @@ pub(super) enum Purpose {
     Provenance(Named),
     Reach,
     Search,
+    People,
     Mutation(Kind, Verb),
     Batch,
     Changes,
@@ -206,6 +209,7 @@ pub(super) enum QueryField {
     List(ListField),
     Reach(ReachField),
     Search(SearchField),
+    People(PeopleField),
     Snapshot(Vec<Item<What>>),
     /// `dataRegister`.
     Register(Vec<Item<What>>),

@@ -4,6 +4,7 @@ mod apply_changes;
 mod federation;
 mod inputs;
 mod objects;
+mod people;
 mod reach;
 mod register;
 mod search;
@@ -158,6 +159,7 @@ fn sdl(reader: Reader) -> String {
     out.push_str(search::TYPES);
     PERSONAL_ENUMS.iter().for_each(|list| enumeration(&mut out, list));
     out.push_str(register::TYPES);
+    out.push_str(people::TYPES);
     apply_changes::types(&mut out);
     query(&mut out, reader);
     mutation(&mut out);
@@ -227,6 +229,7 @@ fn query(out: &mut String, reader: Reader) {
     reach::query(out);
     search::query(out);
     out.push_str(register::QUERY);
+    out.push_str(people::QUERY);
     if reader == Reader::Client {
         out.push_str(federation::QUERY);
     }

@@ -4,6 +4,7 @@ mod attack;
 mod facets;
 mod filter;
 mod paging;
+mod people;
 mod provenance;
 mod query;
 mod random;

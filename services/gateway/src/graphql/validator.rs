@@ -28,7 +28,9 @@ impl Engine {
         let planned = self.planned(request).ok()?;
         let Root::Query(items) = &planned.plan.root else { return None };
         // How the service is doing and what the policy says changes without the graph, and the index of searches comes after it.
-        if items.iter().any(|item| matches!(item.what, QueryField::Snapshot(_) | QueryField::Register(_)))
+        if items
+            .iter()
+            .any(|item| matches!(item.what, QueryField::Snapshot(_) | QueryField::Register(_) | QueryField::People(_)))
             || planned.plan.searches()
         {
             return None;

@@ -157,6 +157,11 @@ impl<T: Clone + PartialEq> Census<T> {
         self.trees.get(tree).map(|tree| &tree.groups)
     }
 
+    /// What is known of each of the people.
+    pub fn members(&self) -> impl Iterator<Item = &T> {
+        self.members.iter().map(|member| &member.facts)
+    }
+
     /// How many people are in the groups of a tree.
     pub fn headcount(&self, tree: usize) -> Option<&Table> {
         self.trees.get(tree).map(|tree| &tree.headcount)

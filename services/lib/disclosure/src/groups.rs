@@ -119,11 +119,13 @@ impl Groups {
         self.parents.get(place).copied().unwrap_or(Self::EVERYBODY)
     }
 
-    pub(crate) fn parts(&self, place: usize) -> &[usize] {
+    /// The groups that are directly part of a group.
+    pub fn parts(&self, place: usize) -> &[usize] {
         self.parts.get(place).map_or(&[], Vec::as_slice)
     }
 
-    pub(crate) fn is_open(&self, place: usize) -> bool {
+    /// Whether anybody can be in a group itself.
+    pub fn is_open(&self, place: usize) -> bool {
         self.open.get(place).copied().unwrap_or(true)
     }
 

@@ -59,6 +59,7 @@ impl<'d> Compiler<'d> {
                 }
                 "_service" => QueryField::Service(this.plain(group, "_Service")?),
                 "search" => QueryField::Search(this.search(group)?),
+                "peopleCounts" => QueryField::People(this.people(group)?),
                 "dataRegister" => QueryField::Register(this.plain(group, "PersonalField")?),
                 "snapshot" => QueryField::Snapshot(this.plain(group, "Snapshot")?),
                 _ => match Kind::ALL.iter().copied().find(|kind| kind.info().plural == name) {

@@ -99,6 +99,10 @@ impl<'d> Compiler<'d> {
 fn can_be_live(field: &QueryField) -> bool {
     !matches!(
         field,
-        QueryField::Introspection | QueryField::Service(_) | QueryField::Snapshot(_) | QueryField::Register(_)
+        QueryField::Introspection
+            | QueryField::Service(_)
+            | QueryField::Snapshot(_)
+            | QueryField::Register(_)
+            | QueryField::People(_)
     )
 }

@@ -47,6 +47,7 @@ impl Finder<'_> {
             | QueryField::Introspection
             | QueryField::Service(_)
             | QueryField::Register(_)
+            | QueryField::People(_)
             | QueryField::Snapshot(_) => {}
             QueryField::Node { slot, by_kind } => {
                 if let Some(Bound::Node(Some((kind, _)))) = self.bound.get(*slot) {
