@@ -40,7 +40,12 @@ fn to(kind: Kind, number: u128) -> Value<'static> {
 
 /// Puts somebody to work in the position of a unit.
 fn employ(graph: &mut Graph, worker: u128, unit: u128) {
-    put(graph, Kind::Worker, worker, &[("status", Value::Enum(2)), ("is_contractor", Value::Bool(worker % 2 == 0))]);
+    put(
+        graph,
+        Kind::Worker,
+        worker,
+        &[("status", Value::Enum(2)), ("is_contractor", Value::Bool(worker.is_multiple_of(2)))],
+    );
     put(
         graph,
         Kind::Assignment,
@@ -81,7 +86,7 @@ fn organisation() -> Graph {
         for at in 0..people {
             let worker = team * 100 + at;
             employ(&mut graph, worker, team);
-            if team == 2 || (team == 4 && at % 2 == 0) {
+            if team == 2 || (team == 4 && at.is_multiple_of(2)) {
                 assert_skill(&mut graph, worker, 4);
             }
         }

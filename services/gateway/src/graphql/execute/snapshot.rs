@@ -76,7 +76,7 @@ impl Writer<'_> {
             return Ok(());
         }
         match object.get(&*what.name) {
-            Some(Value::Array(entries)) => self.plain_list(&what.items, entries),
+            Some(Value::Array(entries)) if !what.items.is_empty() => self.plain_list(&what.items, entries),
             Some(value) => {
                 self.raw(&value.to_string());
                 Ok(())
