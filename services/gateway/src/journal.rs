@@ -92,6 +92,8 @@ pub(crate) struct Event {
     pub(crate) version: u64,
     /// The numbers of the fields that were written, of those that commands may write.
     pub(crate) fields: Box<[usize]>,
+    /// Whether the person was erased whose data the record is: nothing from before is told any more.
+    pub(crate) erased: bool,
     /// The fields as the owner tells them, by their numbers for ever; none where it did not keep that yet.
     pub(crate) told: Vec<u32>,
     /// The record after the change; of a retired one, as it was then.
@@ -141,7 +143,7 @@ impl Logged {
 }
 
 fn event(change: Change, before: Option<&Graph>) -> Option<Event> {
-    let (record, told) = (change.record?, change.fields);
+    let (record, told, erased) = (change.record?, change.fields, change.erased);
     let entity = record.entity()?;
     let (kind, header) = (entity.kind(), entity.header()?);
     let id = Uuid::from_slice(&header.id).ok()?;
@@ -161,7 +163,7 @@ fn event(change: Change, before: Option<&Graph>) -> Option<Event> {
             known.filter(|field| field.writable).map(|field| field.index).collect()
         }
     };
-    Some(Event { kind, id, action, version, fields, told, record })
+    Some(Event { kind, id, action, version, fields, erased, told, record })
 }
 
 /// The fields in which a record differs from what the graph has of it.
@@ -275,7 +277,9 @@ impl Journal {
     /// given do not lead to the stand, the journal has a jump.
     pub(crate) fn append(&self, revisions: Vec<Logged>, stand: &Stand) -> u64 {
         let mut ring = self.ring.write().unwrap_or_else(PoisonError::into_inner);
+        let mut erasure = None;
         for revision in revisions {
+            let erases = revision.events.iter().any(|event| event.erased);
             let (owner, after) = (revision.owner, revision.after);
             let known = ring.head[number(owner)];
             let follows = known.is_some_and(|known| known.is_same_log(&after) && known.revision + 1 == after.revision);
@@ -285,6 +289,12 @@ impl Journal {
                 // What came between is not known here.
                 ring.push(What::Jump { owner, to: after });
             }
+            if erases {
+                erasure = Some(ring.end());
+            }
+        }
+        if let Some(end) = erasure {
+            ring.forget_before(end.saturating_sub(1));
         }
         for owner in Owner::ALL {
             if let Some(to) = stand[number(owner)]
@@ -325,6 +335,16 @@ impl Ring {
         self.bytes += bytes;
         self.entries.push_back(Arc::new(Entry { what, before: self.head, changes, bytes }));
         self.head[number(owner)] = Some(to);
+    }
+
+    /// Forgets what came before an entry: it may tell who somebody was who is erased.
+    fn forget_before(&mut self, number: u64) {
+        while self.first < number {
+            let Some(entry) = self.entries.pop_front() else { return };
+            self.changes -= entry.changes;
+            self.bytes -= entry.bytes;
+            self.first += 1;
+        }
     }
 
     /// Forgets the oldest while there is too much; the newest entry stays, however large it is.

@@ -11,6 +11,7 @@
 mod apply_changes;
 mod arrows;
 mod audit;
+mod erase;
 mod faults;
 mod http;
 mod import;

@@ -58,9 +58,14 @@ async fn tokens_are_those_of_issuers_and_the_gateway_follows_its_owners() {
     let folder = tempfile::tempdir().expect("a folder");
     let key = operator_key(folder.path());
     // The owners are in one process and the gateway is in another.
+    let personal = folder.path().join("personal.key");
+    std::fs::write(&personal, "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n").expect("written");
+    #[cfg(unix)]
+    std::fs::set_permissions(&personal, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("private");
     let shared = ["--profile", "production", "--key", &key.display().to_string()].map(str::to_owned);
     let start = |name: &str, more: Vec<String>| {
         let builder = Spil::builder(&folder.path().join(name)).env("SPIL_ISSUERS", issuer.setting());
+        let builder = builder.env("SPIL_PERSONAL_KEY", personal.display().to_string());
         builder.args(shared.clone()).args(more).start()
     };
     let owners = start("owners", vec!["--roles".to_owned(), "capability,workforce,initiative".to_owned()]).await;

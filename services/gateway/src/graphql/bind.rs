@@ -174,6 +174,10 @@ impl Arguments<'_> {
             Purpose::Mutation(kind, verb) => {
                 self.input().map(|input| Bound::Mutation(Box::new(input::read(kind, verb, input, None))))
             }
+            // What is given is what retiring a record takes.
+            Purpose::Erase(kind) => {
+                self.input().map(|input| Bound::Mutation(Box::new(input::read(kind, Verb::Retire, input, None))))
+            }
             Purpose::Batch => self.input().map(|input| Bound::Batch(Box::new(batch::read(input)))),
         };
         bound.map_err(|fault| {

@@ -46,6 +46,7 @@ fn check(viewer: &Viewer, plan: &Plan) -> Result<(), Denied> {
             _ if !viewer.may_any(Action::Read) => Err(Denied::Action { action: Action::Read }),
             MutationField::TypeName => Ok(()),
             MutationField::Write { kind, verb, .. } => viewer.require(action(*verb), *kind),
+            MutationField::Erase { kind, .. } => viewer.require(Action::Erase, *kind),
             // Which kinds it writes is known with its input; each change is looked at by itself.
             MutationField::Changes { .. } => {
                 let writes = [Action::Create, Action::Update, Action::Retire];

@@ -432,6 +432,18 @@ impl Engine {
                 *left = writer.left();
                 Ok((writer.into_bytes(), Some(done.published)))
             }
+            MutationField::Erase { slot, kind, payload } => {
+                let client = self.clients.iter().find(|client| client.owner() == kind.info().owner);
+                let (Some(Bound::Mutation(write)), Some(client)) = (bound.get(*slot), client) else {
+                    return Err(unsent());
+                };
+                let done = mutation::erase::run(&self.live, &mut client.clone(), token, *kind, write).await?;
+                let mut writer = Writer::over(&done.published.graph, &done.published, bound, *left);
+                writer.erasure(payload, write, &done).map_err(unwritten)?;
+                *left = writer.left();
+                let json = writer.into_bytes();
+                Ok((json, Some(done.published)))
+            }
             MutationField::Changes { slot, payload } => {
                 let Some(Bound::Batch(input)) = bound.get(*slot) else { return Err(unsent()) };
                 let done = mutation::saga::run(&self.live, &self.clients, caller, token, input).await?;

@@ -4,6 +4,7 @@
 mod batch;
 mod changes_payload;
 mod command;
+pub(super) mod erase;
 mod payload;
 mod references;
 mod repetition;

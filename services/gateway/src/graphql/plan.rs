@@ -5,6 +5,7 @@
 
 mod batch;
 mod collect;
+mod erase;
 mod object;
 mod people;
 mod reach;
@@ -31,6 +32,7 @@ use super::{
     limits::Limits,
 };
 pub(super) use batch::{ChangesField, ResultField, StepField};
+pub(super) use erase::EraseField;
 pub(super) use object::What;
 pub(super) use people::{PeopleField, PeopleGroupField, PeopleItem};
 pub(super) use reach::{ReachEdgeField, ReachField, ReachItem, ReachStepField};
@@ -129,6 +131,8 @@ pub(super) enum Purpose {
     Search,
     People,
     Mutation(Kind, Verb),
+    /// Of an erasure of a record of a kind.
+    Erase(Kind),
     Batch,
     Changes,
 }
@@ -223,6 +227,7 @@ pub(super) enum MutationField {
     TypeName,
     Write { slot: usize, kind: Kind, verb: Verb, payload: Vec<Item<PayloadField>> },
     Changes { slot: usize, payload: Vec<Item<ChangesField>> },
+    Erase { slot: usize, kind: Kind, payload: Vec<Item<EraseField>> },
 }
 
 /// A field of a payload.

@@ -8,6 +8,7 @@ mod people;
 mod reach;
 mod register;
 mod search;
+mod subject;
 mod subscription;
 mod text;
 
@@ -161,6 +162,7 @@ fn sdl(reader: Reader) -> String {
     out.push_str(register::TYPES);
     out.push_str(people::TYPES);
     apply_changes::types(&mut out);
+    subject::types(&mut out);
     query(&mut out, reader);
     mutation(&mut out);
     subscription::write(&mut out, reader);
@@ -249,6 +251,7 @@ fn query(out: &mut String, reader: Reader) {
 fn mutation(out: &mut String) {
     out.push_str("\"What can be changed. Needs the permission `write`. The mutations of a request run one after the other.\"\ntype Mutation {\n");
     out.push_str(apply_changes::FIELD);
+    subject::mutations(out);
     for kind in Kind::ALL {
         let info = kind.info();
         for (verb, doc) in [

@@ -340,6 +340,21 @@ fn the_newest_revision_stays_however_large_it_is() {
 }
 
 #[test]
+fn an_erasure_leaves_nothing_of_what_came_before() {
+    let mut world = World::new(1000);
+    for owner in [0, 1, 0] {
+        world.write(owner, 3);
+        world.publish(owner, 1);
+    }
+    world.write(0, 2);
+    let changes = &mut world.logs[0].revisions.last_mut().expect("a revision").changes;
+    changes.last_mut().expect("a change").erased = true;
+    world.publish(0, 1);
+    let ring = world.journal.ring.read().expect("a ring");
+    assert_eq!((ring.entries.len(), ring.changes), (1, 2));
+}
+
+#[test]
 fn what_became_of_a_record_is_told_by_its_header_and_its_fields_by_the_graph() {
     let mut graph = Graph::new();
     let capability = |name: &str, version: u64, written: i64, objectives: &[u128]| {

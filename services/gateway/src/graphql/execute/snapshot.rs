@@ -65,7 +65,7 @@ impl Writer<'_> {
     }
 
     /// Writes a list of objects that are there as JSON.
-    pub(super) fn plain_list(&mut self, items: &[Item<What>], entries: &[Value]) -> Result<(), Halt> {
+    pub(in crate::graphql) fn plain_list(&mut self, items: &[Item<What>], entries: &[Value]) -> Result<(), Halt> {
         self.array(entries, |this, entry| this.object(items, |this, item| this.plain(&item.what, entry)))
     }
 

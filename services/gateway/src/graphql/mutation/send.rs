@@ -3,7 +3,7 @@
 use std::{error::Error, time::Duration};
 
 use spil_proto::{
-    changefeed::v1::{ApplyRequest, ApplyResponse},
+    changefeed::v1::{ApplyRequest, ApplyResponse, EraseRequest, EraseResponse},
     owner::OwnerClient,
 };
 use tonic::{Code as GrpcCode, Status};
@@ -26,6 +26,30 @@ pub(super) async fn send(
     let mut attempt = 1;
     loop {
         let call = tokio::time::timeout(CALL_LIMIT, client.apply(token, request.clone()));
+        let status = match call.await {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(status)) => status,
+            Err(_) => Status::deadline_exceeded("the owner did not answer in time"),
+        };
+        if !(is_cut_off(&status) || status.code() == GrpcCode::Aborted) || attempt == ATTEMPTS {
+            return Err(status);
+        }
+        tokio::time::sleep(pause).await;
+        pause *= 2;
+        attempt += 1;
+    }
+}
+
+/// Asks an owner to erase a person; again, when the owner can not be reached: the second time changes nothing.
+pub(super) async fn erase(
+    client: &mut OwnerClient,
+    token: &str,
+    request: EraseRequest,
+) -> Result<EraseResponse, Status> {
+    let mut pause = FIRST_PAUSE;
+    let mut attempt = 1;
+    loop {
+        let call = tokio::time::timeout(CALL_LIMIT, client.erase(token, request.clone()));
         let status = match call.await {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(status)) => status,

@@ -9,6 +9,7 @@ use super::{
     ConnectionField, EdgeField, ErrorField, FacetField, Item, ListField, MutationField, Named, NodeItems, OriginField,
     PageInfoField, PairField, PayloadField, Purpose, QueryField, RecordField, Slot, Verb,
     collect::{Collector, Group},
+    erase::erased_kind,
 };
 use crate::graphql::error::{Code, GraphqlError};
 
@@ -90,6 +91,10 @@ impl<'d> Compiler<'d> {
             if name == "applyChanges" {
                 let slot = this.slot(group, Purpose::Batch);
                 return Ok(MutationField::Changes { slot, payload: this.changes(group)? });
+            }
+            if let Some(kind) = erased_kind(name) {
+                let slot = this.slot(group, Purpose::Erase(kind));
+                return Ok(MutationField::Erase { slot, kind, payload: this.erasure(group, kind)? });
             }
             let (verb, kind) = Verb::of_field(name).ok_or_else(|| unknown(name))?;
             let slot = this.slot(group, Purpose::Mutation(kind, verb));
@@ -304,7 +309,7 @@ impl<'d> Compiler<'d> {
     }
 
     /// An object whose fields have no arguments: only their names are kept.
-    fn plain(&mut self, group: &Group<'d>, type_name: &str) -> Compiled<What> {
+    pub(super) fn plain(&mut self, group: &Group<'d>, type_name: &str) -> Compiled<What> {
         let groups = self.below(group, type_name, &[]);
         self.items(groups, |this, name, group| {
             let inner = group.first().map(|field| field.definition.ty.inner_named_type().clone());

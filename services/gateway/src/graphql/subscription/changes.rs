@@ -165,6 +165,10 @@ impl ChangeStream {
         while let Some(event) = revision.events.get(next) {
             let number = next;
             next += 1;
+            if event.erased {
+                // What was written before may tell who it was.
+                self.engine.subscriptions.written.clear();
+            }
             // Counted as sent before it is: if writing it fails, the subscription ends with an error and the place before.
             let past = self.reader.past(&revision, next);
             if wanted.admits(&revision, event) {

@@ -193,6 +193,13 @@ impl<K: Hash + Eq, V: Clone + Weigh> Store<K, V> {
         }
     }
 
+    /// Forgets everything.
+    pub(super) fn clear(&self) {
+        let mut kept = lock(&self.kept);
+        kept.entries.clear();
+        kept.bytes = 0;
+    }
+
     /// How many bytes are kept, with what they take beside.
     #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {

@@ -1,0 +1,58 @@
+//! The types of erasing a person.
+
+use std::fmt::Write;
+
+use spil_proto::model::{Kind, KindInfo};
+
+/// The kinds whose records are people.
+fn people() -> impl Iterator<Item = &'static KindInfo> {
+    Kind::ALL.iter().map(|kind| kind.info()).filter(|info| info.person)
+}
+
+/// The mutations.
+pub(super) fn mutations(out: &mut String) {
+    for info in people() {
+        let name = info.name;
+        let _ = writeln!(
+            out,
+            "  \"Erases a person for ever: everything that tells who it is, in the record and in all records about the person, now and in their \
+             history. What is left is a record without a name. Needs the permission `admin`. Nobody can undo it; sent again it changes nothing.\"\n  \
+             erase{name}(\n    \"Whom to erase, and why.\"\n    input: Erase{name}Input!\n  ): Erase{name}Payload"
+        );
+    }
+}
+
+/// What they take and give.
+pub(super) fn types(out: &mut String) {
+    for info in people() {
+        let name = info.name;
+        let _ = writeln!(
+            out,
+            "\"Whom to erase, and why.\"\ninput Erase{name}Input {{\n  \
+             \"Any text that names this mutation; it comes back with the payload.\"\n  clientMutationId: String\n  \
+             \"The record of the person; it may be retired.\"\n  id: ID!\n  \
+             \"Why, 1 to 1024 bytes. It stays in the change log, so it should not tell who the person is.\"\n  reason: String!\n}}\n\n\
+             \"What came of an erasure.\"\ntype Erase{name}Payload {{\n  \
+             \"The text given with the input.\"\n  clientMutationId: String\n  \
+             \"When the person was erased, by this mutation or before; null if that was not done.\"\n  erasedAt: DateTime\n  \
+             \"Fields of other records that hold the name, number, address or another name of the person as a text, at most 100. They stay as they are: \
+             look at each. Looked for before the erasure, in what is live; of a retired person, or one erased before, there is nothing to look for.\"\n  \
+             mentions: [Mention!]!\n  \
+             \"Whether there are more mentions than are listed.\"\n  hasMoreMentions: Boolean!\n  \
+             \"What kept the person from being erased; empty if it was done.\"\n  userErrors: [UserError!]!\n}}\n"
+        );
+    }
+    out.push_str(MENTION);
+}
+
+const MENTION: &str = r#""A field of a record that holds the name of a person as a text."
+type Mention {
+  "The record."
+  id: ID!
+  "The kind of the record: `Initiative`."
+  kind: String!
+  "The field: `description`."
+  field: String!
+}
+
+"#;
