@@ -56,6 +56,8 @@ pub struct Config {
     /// The file of the personal key, with which what tells who somebody is is sealed; `personal.key` in the data folder where nothing is said.
     /// Whoever loses it loses those values. In development it is made where it is not there; the owners of a production profile need one that is.
     pub personal_key: Option<PathBuf>,
+    /// Whether the workforce owner erases, every day, the people who left longer ago than the register of personal data lets their data be kept.
+    pub retention: bool,
     /// How many threads answer HTTP requests; as many as there are cores where nothing is said.
     pub http_workers: Option<usize>,
     /// How many seconds requests that are under way may take when the process is asked to stop.
@@ -191,6 +193,7 @@ impl Default for Config {
             key: None,
             issuers: Vec::new(),
             personal_key: None,
+            retention: true,
             http_workers: None,
             drain_seconds: 10,
             max_streams: 10_000,

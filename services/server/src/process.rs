@@ -37,6 +37,8 @@ use crate::{
     in_process,
 };
 
+/// How long it takes until people who left long ago are looked for again.
+const RETENTION_PAUSE: Duration = Duration::from_secs(24 * 3600);
 /// How long a token lasts with which the gateway opens a stream of an owner.
 const FEED_TOKEN_LIFETIME: Duration = Duration::from_secs(300);
 
@@ -260,7 +262,15 @@ impl Process {
             Owner::Workforce => spil_workforce::rules(),
             Owner::Initiative => spil_initiative::rules(),
         };
-        Ok(OwnerService::new(store, rules, verifier.clone(), Arc::new(WallClock)))
+        let has_people = store.needs_personal_key();
+        let service = OwnerService::new(store, rules, verifier.clone(), Arc::new(WallClock));
+        if has_people && config.retention {
+            let (stop, service) = (self.stop.child_token(), service.clone());
+            self.tasks.push(tokio::spawn(async move {
+                let _ = stop.run_until_cancelled(retain(service)).await;
+            }));
+        }
+        Ok(service)
     }
 
     async fn listen_grpc(&mut self, address: SocketAddr, routes: Routes) -> Result<(), StartError> {
@@ -363,6 +373,23 @@ fn read_key(config: &Config) -> Result<InternalKey, StartError> {
         Profile::Production => {
             let key = InternalKey::read(&path)?;
             if key.is_development() { Err(StartError::DevelopmentKey { path }) } else { Ok(key) }
+        }
+    }
+}
+
+/// Erases, now and every day, the people whose data were kept as long as they may be.
+async fn retain(service: OwnerService) {
+    let mut days = tokio::time::interval(RETENTION_PAUSE);
+    days.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        days.tick().await;
+        match service.retain().await {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(owner = service.owner().name(), count, "erased people who left long ago"),
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::error!(owner = service.owner().name(), error, "people who left long ago were not erased");
+            }
         }
     }
 }

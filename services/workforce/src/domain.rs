@@ -5,7 +5,11 @@ mod learning;
 mod skill;
 
 use spil_changefeed::{Findings, Proposal, Related, Rules};
-use spil_proto::{changefeed::v1::record::Entity, model::Kind};
+use spil_proto::{
+    changefeed::v1::{Record, record::Entity},
+    model::Kind,
+    workforce::v1::WorkerStatus,
+};
 
 /// The rules of the workforce owner.
 pub(crate) struct WorkforceRules;
@@ -18,6 +22,13 @@ impl Rules for WorkforceRules {
             Kind::LearningOutcome => &[Related::Siblings { field: "activity_id", exclusive: true }],
             Kind::SkillRequirement => &[Related::Siblings { field: "role_id", exclusive: true }],
             _ => &[],
+        }
+    }
+
+    fn left_by(&self, record: &Record) -> Option<&'static str> {
+        match &record.entity {
+            Some(Entity::Worker(worker)) if worker.status() == WorkerStatus::Left => Some("status"),
+            _ => None,
         }
     }
 

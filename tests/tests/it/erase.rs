@@ -98,7 +98,9 @@ async fn who_was_erased_is_in_no_file_and_in_no_answer() {
         mentions { id kind field } userErrors { __typename ... on InputError { code path } } } }";
     let input = json!({"input": {"id": id, "reason": "asked for", "clientMutationId": "bye"}});
     let writer = client.with_token(spil.token("writer", &[Permission::Read, Permission::Write]));
-    assert_eq!(writer.answer(erase, input.clone()).await["errors"][0]["extensions"]["code"], "FORBIDDEN");
+    let asked = json!({"query": erase, "variables": input});
+    let (status, refused) = writer.try_ask(&asked).await.expect("an answer");
+    assert_eq!((status, &refused["errors"][0]["extensions"]["code"]), (403, &json!("FORBIDDEN")));
     let missing = client.ask(erase, json!({"input": {"id": skill, "reason": "asked for"}})).await;
     assert_eq!(missing["eraseWorker"]["erasedAt"], Value::Null);
     assert_eq!(missing["eraseWorker"]["userErrors"][0]["path"], json!(["input", "id"]));

@@ -23,7 +23,7 @@ use super::{
     error::{Code, GraphqlError},
     global_id,
     limits::{DEFAULT_FACETS, DEFAULT_PAGE, MAX_PAGE},
-    plan::{Named, Plan, Purpose, Slot},
+    plan::{Named, Plan, Purpose, Slot, Verb},
     schema,
 };
 use crate::{aggregate, search::Question};

@@ -19,6 +19,12 @@ pub trait Rules: Send + Sync + 'static {
     /// Looks at a live record that is to be retired, as it is before.
     fn check_retire(&self, _record: &Record, _findings: &mut Findings) {}
 
+    /// Of a record that is a person: the field, by its name in the proto file, whose value says that the person has left. Retention counts
+    /// from when it was written.
+    fn left_by(&self, _record: &Record) -> Option<&'static str> {
+        None
+    }
+
     /// What follows from a sound record that is created or updated for the records that it [affects](Related::Affected). They are changed
     /// in the same transaction, each with a version and a change of its own, if the rules of their kind allow it; if not,
     /// the command is invalid. What is changed so has no effects itself.

@@ -3,6 +3,7 @@
 mod apply;
 mod erase;
 mod feed;
+mod retention;
 mod snapshot;
 
 use std::sync::Arc;

@@ -13,6 +13,7 @@ mod idempotency;
 mod load;
 mod log;
 mod one_way;
+mod retention;
 mod row;
 mod seal;
 mod snapshot;

@@ -7,6 +7,7 @@ mod migrate;
 mod probe;
 mod schema;
 mod serve;
+mod subject;
 mod token;
 
 use std::{
@@ -55,6 +56,11 @@ enum Command {
         #[command(subcommand)]
         command: audit::AuditCommand,
     },
+    /// Gives a person everything that is kept of them, or erases them.
+    Subject {
+        #[command(subcommand)]
+        command: subject::SubjectCommand,
+    },
     /// Asks the gateway at `--listen` whether it is ready; where `--roles` has no gateway, whether the owners at `--grpc-listen` are there.
     Healthcheck,
     /// Prints the settings that are in force, or says what is wrong with them.
@@ -93,6 +99,7 @@ async fn dispatch(cli: Cli) -> Outcome {
         Command::Schema { command } => schema::run(command),
         Command::Import(args) => import::run(&Config::load(&cli.flags)?, args).await,
         Command::Audit { command } => audit::run(&Config::load(&cli.flags)?, &command).await,
+        Command::Subject { command } => subject::run(&Config::load(&cli.flags)?, command).await,
         Command::Healthcheck => probe::run(&Config::load(&cli.flags)?).await,
         Command::Config => {
             let config = Config::load(&cli.flags)?;

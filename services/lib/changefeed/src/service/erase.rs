@@ -67,7 +67,7 @@ impl OwnerService {
         done.await.map_err(|_| EraseError::Stopping)?
     }
 
-    async fn erase_until_done(
+    pub(super) async fn erase_until_done(
         &self,
         kind: Kind,
         person: Uuid,

@@ -101,6 +101,7 @@ on_both! {
     erase::who_was_erased_does_not_come_back,
     erase::an_erasure_is_done_once_whoever_is_in_the_way,
     erase::only_people_are_erased,
+    erase::who_left_long_ago_is_erased_by_itself,
     calls::calls_need_a_token_and_permission,
     chain::what_was_written_is_whole,
     chain::whatever_is_altered_is_found,

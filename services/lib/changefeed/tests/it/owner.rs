@@ -30,7 +30,7 @@ pub(crate) struct TestOwner {
 }
 
 /// One rule that sums siblings, one that looks at another record, and one that changes another record unless its budget forbids that.
-struct TestRules;
+pub(crate) struct TestRules;
 
 impl Rules for TestRules {
     fn related(&self, kind: Kind) -> &'static [Related] {
@@ -39,6 +39,13 @@ impl Rules for TestRules {
             Kind::GateDecision => &[Related::Affected { field: "initiative_id" }],
             Kind::Measurement => &[Related::Referenced { field: "corrects_id" }],
             _ => &[],
+        }
+    }
+
+    fn left_by(&self, record: &Record) -> Option<&'static str> {
+        match &record.entity {
+            Some(Entity::Worker(worker)) if worker.status == 4 => Some("status"),
+            _ => None,
         }
     }
 

@@ -5,10 +5,13 @@ use std::sync::Arc;
 use futures::{StreamExt, future::join_all};
 use prost::Message;
 use spil_auth::{Caller, Permission};
-use spil_changefeed::EraseError;
+use spil_changefeed::{Clock, EraseError, OwnerService, WallClock};
 use spil_proto::{
-    changefeed::v1::{Cursor, EraseRequest, EraseResponse, Outcome, ProblemCode, SnapshotRequest, record::Entity},
+    changefeed::v1::{
+        Cursor, EraseRequest, EraseResponse, Outcome, ProblemCode, Record, SnapshotRequest, record::Entity,
+    },
     model::{Header, Kind, Owner},
+    workforce::v1::Worker,
 };
 use uuid::Uuid;
 
@@ -16,7 +19,7 @@ use super::seal::{claim, skill, told, worker};
 use crate::{
     database::Database,
     follower::{Follower, watch},
-    owner::{TestOwner, batch, by_external, by_id, by_key, create, id, problems, retire, update, upsert},
+    owner::{TestOwner, TestRules, batch, by_external, by_id, by_key, create, id, problems, retire, update, upsert},
 };
 
 async fn erase(owner: &TestOwner, person: Uuid) -> Result<EraseResponse, EraseError> {
@@ -173,4 +176,47 @@ pub(crate) async fn only_people_are_erased(database: Database) {
     let writer = Caller::new("writer", [Permission::Read, Permission::Write]);
     assert!(matches!(owner.service.erase(&writer, request).await, Err(EraseError::Forbidden(_))));
     assert!(owner.snapshot().await.1.iter().any(|record| !told(&record.encode_to_vec()).is_empty()));
+}
+
+/// A clock that stands so many days after the present.
+struct Later(i64);
+
+impl Clock for Later {
+    fn now(&self) -> i64 {
+        WallClock.now() + self.0 * 86_400_000_000
+    }
+}
+
+pub(crate) async fn who_left_long_ago_is_erased_by_itself(database: Database) {
+    let owner = TestOwner::new(&database, Owner::Workforce).await;
+    let left = |name: &str, status: i32| {
+        let header = Header { name: Some(name.to_owned()), ..Header::default() };
+        let worker = Worker { header: Some(header), status, ..Worker::default() };
+        create(Record { entity: Some(Entity::Worker(worker)) })
+    };
+    let made = owner.apply(vec![left("gone", 4), left("here", 2), left("retired", 2), left("back", 4)]).await;
+    let [gone, here, retired, back] = [0, 1, 2, 3].map(|place| id(&made.items[place]));
+    owner.one(retire(Kind::Worker, by_id(retired))).await;
+    let status = |status| Record { entity: Some(Entity::Worker(Worker { status, ..Worker::default() })) };
+    owner.one(update(by_id(back), &["status"], status(2))).await;
+    let later = |days| {
+        let clock = Arc::new(Later(days));
+        OwnerService::new(owner.store.clone(), Arc::new(TestRules), owner.signer.verifier(), clock)
+    };
+    assert_eq!(owner.service.retain().await.expect("a run"), 0);
+    assert_eq!(later(729).retain().await.expect("a run"), 0);
+    // What is written about somebody who has left does not lengthen the time.
+    let named = Record { entity: Some(Entity::Worker(Worker { is_contractor: Some(true), ..Worker::default() })) };
+    owner.one(update(by_id(gone), &["is_contractor"], named)).await;
+    assert_eq!(later(731).retain().await.expect("a run"), 2);
+    assert_eq!(later(731).retain().await.expect("a run"), 0, "once is enough");
+    let (_, records) = owner.snapshot().await;
+    let named: Vec<Uuid> = records
+        .iter()
+        .filter(|record| record.entity().and_then(|entity| entity.header()).is_some_and(|header| header.name.is_some()))
+        .filter_map(Record::id)
+        .collect();
+    let mut expected = vec![here, back];
+    expected.sort_unstable();
+    assert_eq!(named, expected);
 }
