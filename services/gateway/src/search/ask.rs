@@ -19,6 +19,7 @@ use super::{
     Hit, Indexed,
     index::{HIGH, KIND, LOW, RANK},
     language::SearchLanguage,
+    seen::{Seen, Unknown},
     words::{Sought, Word},
 };
 
@@ -57,10 +58,15 @@ impl Indexed {
         sought: &Sought,
         demand: Demand,
         kinds: Option<&[Kind]>,
+        seen: Option<&Seen>,
     ) -> Result<(Vec<Hit>, usize), TantivyError> {
         let query = self.query(sought, demand, kinds);
         let order = (SortBySimilarityScore, SortByStaticFastValue::<u64>::for_field(RANK));
-        let (best, total) = self.searcher.search(&*query, &(TopDocs::with_limit(MAX_HITS).order_by(order), Count))?;
+        let best_of_all = (TopDocs::with_limit(MAX_HITS).order_by(order), Count);
+        let (best, total) = match seen {
+            None => self.searcher.search(&*query, &best_of_all)?,
+            Some(seen) => self.searcher.search_with_statistics_provider(&*query, &seen.only(best_of_all), &Unknown)?,
+        };
         let mut columns = Vec::with_capacity(self.searcher.segment_readers().len());
         for segment in self.searcher.segment_readers() {
             let fast = segment.fast_fields();
@@ -86,7 +92,7 @@ impl Indexed {
             let words = sought.words.iter().map(|word| (occur, self.word(word, sought.language))).collect();
             either.push(Box::new(BooleanQuery::new(words)));
         }
-        if either.is_empty() {
+        if either.is_empty() || kinds.is_some_and(<[Kind]>::is_empty) {
             return Box::new(EmptyQuery);
         }
         let texts: Box<dyn Query> = Box::new(BooleanQuery::union(either));

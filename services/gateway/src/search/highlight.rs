@@ -5,7 +5,7 @@ use std::ops::Range;
 use spil_graph::{Budget, Exhausted, Graph, Row};
 use spil_proto::model::{HEADER_FIELDS, Kind, field};
 
-use super::{ask::Demand, index::texts, language::Analysis, words::Sought};
+use super::{ask::Demand, index::texts_of, language::Analysis, words::Sought};
 
 /// A longer text is shown in part, in about so many bytes.
 const FRAGMENT_BYTES: usize = 200;
@@ -58,7 +58,7 @@ impl<'a> Reader<'a> {
         self.found.fill(false);
         let mut highlights = Vec::new();
         let mut is_key = false;
-        for number in texts() {
+        for number in texts_of(kind) {
             let name = HEADER_FIELDS[number].name;
             match number {
                 field::TRANSLATIONS => {

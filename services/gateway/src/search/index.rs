@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use spil_graph::Graph;
-use spil_proto::model::{HEADER_FIELDS, Kind, field};
+use spil_proto::model::{Kind, field};
 use tantivy::{
     Index, IndexReader, IndexWriter, ReloadPolicy, TantivyDocument, TantivyError, Term,
     indexer::{IndexWriterOptions, LogMergePolicy},
@@ -23,13 +23,12 @@ const WRITER_BYTES: usize = 20_000_000;
 /// The share of documents without a record from which on a part of the index is written anew.
 const MOST_DELETED: f32 = 0.3;
 
-/// The fields that records are found by. They are in the header that every kind has, and none that is marked as personal data is among
-/// them.
+/// The fields that records are found by. They are in the header that every kind has.
 const TEXTS: [usize; 5] = [field::KEY, field::NAME, field::TRANSLATIONS, field::DESCRIPTION, field::TAGS];
 
-/// The fields that records are found by, without any that is personal data.
-pub(super) fn texts() -> impl Iterator<Item = usize> {
-    TEXTS.into_iter().filter(|field| HEADER_FIELDS[*field].personal.is_none())
+/// The fields that records of a kind are found by, without any that is personal data: nobody is found by what says who they are.
+pub(super) fn texts_of(kind: Kind) -> impl Iterator<Item = usize> {
+    TEXTS.into_iter().filter(move |field| kind.info().personal(*field).is_none())
 }
 
 /// The fields of the index.
@@ -142,9 +141,9 @@ impl Indexer {
     /// If it can not be written; then the index is of no use any more.
     pub(super) fn advance(&mut self, published: Arc<Published>) -> Result<Indexed, TantivyError> {
         let graph = &published.graph;
-        let watched: Vec<usize> = texts().collect();
         let mut wrote = false;
         for kind in Kind::ALL {
+            let watched: Vec<usize> = texts_of(*kind).collect();
             for id in graph.changed_since(&self.shown, *kind, &watched) {
                 wrote = true;
                 self.writer.delete_term(Term::from_field_bytes(self.fields.record, &record_bytes(*kind, id)));
@@ -172,7 +171,7 @@ impl Indexer {
                 document.add_text(field, text);
             }
         };
-        for number in texts() {
+        for number in texts_of(kind) {
             match number {
                 field::KEY => {
                     if let Some(key) = table.text(row, number) {
@@ -206,7 +205,8 @@ impl Indexer {
         document.add_u64(fields.kind, kind as u64);
         document.add_u64(fields.high, high);
         document.add_u64(fields.low, low);
-        let length = table.text(row, field::NAME).map_or(u64::from(u16::MAX), |name| name.len() as u64);
+        let name = texts_of(kind).find(|number| *number == field::NAME).and_then(|name| table.text(row, name));
+        let length = name.map_or(u64::from(u16::MAX), |name| name.len() as u64);
         document.add_u64(fields.rank, rank(length, low));
         Some(document)
     }

@@ -9,6 +9,7 @@ mod ask;
 mod highlight;
 mod index;
 mod language;
+mod seen;
 mod words;
 
 use std::{
@@ -30,6 +31,7 @@ use crate::live::{Live, Published};
 use ask::Demand;
 use index::{Fields, Indexer};
 use language::Analysis;
+use seen::Seen;
 use words::Sought;
 
 pub(crate) use ask::MAX_HITS;
@@ -222,12 +224,14 @@ impl Indexed {
         let mut analysis = Analysis::new();
         let sought = Sought::new(&question.text, question.language, &mut analysis);
         budget.spend(COST * (1 + sought.words.len() as u64))?;
-        let kinds = question.kinds.as_deref();
+        let seen = Seen::of(&published.graph);
+        let kinds = seen.as_ref().map(|seen| seen.among(question.kinds.as_deref()));
+        let kinds = kinds.as_deref().or(question.kinds.as_deref());
         let mut demand = Demand::All;
-        let (mut hits, mut total) = self.hits(&sought, demand, kinds)?;
+        let (mut hits, mut total) = self.hits(&sought, demand, kinds, seen.as_ref())?;
         if total == 0 && sought.words.len() > 1 {
             demand = Demand::Any;
-            (hits, total) = self.hits(&sought, demand, kinds)?;
+            (hits, total) = self.hits(&sought, demand, kinds, seen.as_ref())?;
         }
         let start = question.after.map_or(0, |after| after_place(&hits, &after));
         let end = question.before.map_or(hits.len(), |before| before_place(&hits, &before));

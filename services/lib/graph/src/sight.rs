@@ -309,6 +309,11 @@ impl Graph {
         }
     }
 
+    /// What is seen of it; none if everything is.
+    pub fn sight(&self) -> Option<&Sight> {
+        self.sight.as_deref()
+    }
+
     /// The graph as somebody sees it. Every question is answered as if the records that are not seen were not there, so that
     /// references to them dangle, and as if fields that are hidden had never been set. What this graph hides already stays hidden.
     ///
