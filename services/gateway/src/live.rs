@@ -8,7 +8,7 @@ use std::{
 use arc_swap::ArcSwap;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use prost::Message;
-use spil_graph::Graph;
+use spil_graph::{Graph, Sight};
 use spil_proto::{
     changefeed::v1::Cursor,
     model::{Kind, Owner},
@@ -105,6 +105,15 @@ impl Published {
             Owner::Workforce => workforce,
             Owner::Initiative => initiative,
         }
+    }
+
+    /// The same state as somebody sees it.
+    pub(crate) fn seen_by(self: &Arc<Self>, sight: &Arc<Sight>) -> Arc<Self> {
+        if sight.is_everything() {
+            return Arc::clone(self);
+        }
+        let graph = self.graph.seen_by(sight);
+        Arc::new(Self { graph, owners: self.owners.clone(), changes: self.changes.clone() })
     }
 
     /// A state whose coming about nobody asks for.

@@ -5,7 +5,9 @@ mod compile;
 mod own;
 mod sights;
 
+pub(crate) use own::touched;
 pub use sights::{Sights, View};
+pub(crate) use sights::today;
 
 #[cfg(test)]
 mod tests;

@@ -69,7 +69,7 @@ pub(super) fn uses(viewer: &Viewer, scope: Scope) -> bool {
 }
 
 /// The kinds whose records decide what is the viewer's own.
-pub(super) fn touched(viewer: &Viewer) -> Vec<Kind> {
+pub(crate) fn touched(viewer: &Viewer) -> Vec<Kind> {
     let mut kinds = Vec::new();
     if !viewer.has_own() {
         return kinds;

@@ -36,6 +36,7 @@ const MAX_ANSWER_BYTES: usize = 64 << 20;
 /// Writes one answer.
 pub(super) struct Writer<'a> {
     pub(super) graph: &'a Graph,
+    /// Where the graph stands; records are read from `graph` alone.
     published: &'a Published,
     bound: &'a [Bound],
     budget: Budget,
@@ -49,6 +50,8 @@ pub(super) struct Writer<'a> {
     pub(super) policy: Option<Arc<Policy>>,
     /// What was counted beforehand.
     pub(super) people: CountedPeople,
+    /// The whole graph, where it is told how the service is doing.
+    whole: Option<&'a Published>,
 }
 
 /// Why an answer was not written to its end.
@@ -97,12 +100,19 @@ impl<'a> Writer<'a> {
             indexed: None,
             policy: None,
             people: CountedPeople::default(),
+            whole: None,
         }
     }
 
     /// The same with an index to search.
     pub(super) fn searching(mut self, indexed: Option<Arc<Indexed>>) -> Self {
         self.indexed = indexed;
+        self
+    }
+
+    /// The same with the whole graph, of which nothing but how it is doing may be told.
+    pub(super) fn telling(mut self, whole: Option<&'a Published>) -> Self {
+        self.whole = whole;
         self
     }
 

@@ -7,6 +7,7 @@ mod demand;
 mod document;
 pub mod error;
 mod execute;
+mod eye;
 pub mod global_id;
 pub mod limits;
 mod mutation;
@@ -58,7 +59,7 @@ use self::{
     execute::{Halt, Writer},
     limits::Limits,
     people::CountedPeople,
-    plan::{Item, MutationField, Plan, Root},
+    plan::{Item, MutationField, Plan, QueryField, Root},
     schema::SpilSchema,
     subscription::Subscriptions,
     trusted::DocumentRules,
@@ -267,8 +268,14 @@ impl Engine {
         let wanted = request.extensions.and_then(|extensions| extensions.consistency);
         let published = self.fresh(wanted.as_deref()).await.map_err(one)?;
         match &plan.root {
-            Root::Query(_) => {
+            Root::Query(items) => {
+                // Counted over all people, in a place of its own: what is said of them is decided there.
                 let people = self.count_people(&bound, &published).await.map_err(one)?;
+                let view = self.view(&viewer, &published).await;
+                // How the service is doing is told of the whole; whoever may ask that was found out above.
+                let tells = items.iter().any(|item| matches!(item.what, QueryField::Snapshot(_)));
+                let whole = tells.then(|| Arc::clone(&published));
+                let published = published.seen_by(view.sight());
                 let indexed = match plan.searches() {
                     true => Some(indexed(self.search(), &published).await.map_err(one)?),
                     false => None,
@@ -278,6 +285,7 @@ impl Engine {
                     prepared,
                     variables,
                     published,
+                    whole,
                     plan,
                     bound,
                     indexed,
@@ -286,7 +294,7 @@ impl Engine {
                 };
                 self.query(run, request.operation_name).await
             }
-            Root::Mutation(items) => Ok(self.mutate(caller, token, items, &bound, published).await),
+            Root::Mutation(items) => Ok(self.mutate((caller, &viewer), token, items, &bound, published).await),
             Root::Subscription(_) => Err(one(Halt::Mismatch.into())),
         }
     }
@@ -370,7 +378,7 @@ impl Engine {
 
     async fn mutate(
         &self,
-        caller: &Caller,
+        (caller, viewer): (&Caller, &Viewer),
         token: &str,
         items: &[Item<MutationField>],
         bound: &[Bound],
@@ -384,7 +392,7 @@ impl Engine {
                 out.push(b',');
             }
             out.extend_from_slice(item.key.as_bytes());
-            match self.mutate_one(caller, token, &item.what, bound, &mut left).await {
+            match self.mutate_one((caller, viewer), token, &item.what, bound, &mut left).await {
                 Ok((json, latest)) => {
                     out.extend_from_slice(&json);
                     published = latest.unwrap_or(published);
@@ -406,7 +414,7 @@ impl Engine {
 
     async fn mutate_one(
         &self,
-        caller: &Caller,
+        (caller, viewer): (&Caller, &Viewer),
         token: &str,
         field: &MutationField,
         bound: &[Bound],
@@ -425,9 +433,11 @@ impl Engine {
                 let (Some(Bound::Mutation(write)), Some(client)) = (bound.get(*slot), client) else {
                     return Err(unsent());
                 };
-                let done = mutation::single::run(&self.live, &mut client.clone(), caller, token, (*kind, *verb), write)
-                    .await?;
-                let mut writer = Writer::over(done.graph(), &done.published, bound, *left);
+                let eye = self.eye(viewer);
+                let mut done =
+                    mutation::single::run(&eye, &mut client.clone(), caller, token, (*kind, *verb), write).await?;
+                let graph = done.seen_by(&eye).await;
+                let mut writer = Writer::over(&graph, &done.published, bound, *left);
                 writer.payload(payload, write, &done).map_err(unwritten)?;
                 *left = writer.left();
                 Ok((writer.into_bytes(), Some(done.published)))
@@ -446,7 +456,9 @@ impl Engine {
             }
             MutationField::Changes { slot, payload } => {
                 let Some(Bound::Batch(input)) = bound.get(*slot) else { return Err(unsent()) };
-                let done = mutation::saga::run(&self.live, &self.clients, caller, token, input).await?;
+                let eye = self.eye(viewer);
+                let mut done = mutation::saga::run(&eye, &self.clients, caller, token, input).await?;
+                done.be_seen_by(&eye, input).await;
                 let mut writer = Writer::over(done.graph(), &done.published, bound, *left);
                 writer.changes_payload(payload, input, &done).map_err(unwritten)?;
                 *left = writer.left();
@@ -469,7 +481,10 @@ struct QueryRun {
     schema: &'static SpilSchema,
     prepared: Arc<Prepared>,
     variables: Valid<JsonMap>,
+    /// The graph as the viewer sees it.
     published: Arc<Published>,
+    /// The whole graph, where the query asks how the service is doing.
+    whole: Option<Arc<Published>>,
     plan: Arc<Plan>,
     bound: Vec<Bound>,
     indexed: Option<Arc<Indexed>>,
@@ -481,7 +496,9 @@ impl QueryRun {
     /// Writes the answer, and says how much more work it might have been.
     fn answer(&self, introspected: Option<&JsonMap>, cost: u64) -> Result<(Vec<u8>, u64), Halt> {
         let Root::Query(items) = &self.plan.root else { return Err(Halt::Mismatch) };
-        let mut writer = Writer::new(&self.published, &self.bound, cost).searching(self.indexed.clone());
+        let mut writer = Writer::new(&self.published, &self.bound, cost)
+            .searching(self.indexed.clone())
+            .telling(self.whole.as_deref());
         writer.policy = Some(Arc::clone(&self.policy));
         writer.people = self.people.clone();
         writer.raw("{\"data\":");

@@ -14,6 +14,9 @@ pub(super) mod single;
 
 use std::time::Duration;
 
+use spil_graph::Graph;
+use spil_proto::model::Kind;
+
 /// How long the answer to a mutation waits for the graph to show it.
 const READ_YOUR_WRITES: Duration = Duration::from_secs(1);
 
@@ -24,6 +27,14 @@ pub(super) enum UserError {
 }
 
 impl UserError {
+    /// Leaves out of a conflict what tells of fields that are hidden, of whichever records of the kind.
+    fn hide(&mut self, graph: &Graph, kind: Kind) {
+        if let (UserError::Conflict { fields, .. }, Some(sight)) = (self, graph.sight()) {
+            let is_shown = |name: &&str| kind.info().field_by_name(name).is_none_or(|info| sight.shows(kind, info.index));
+            fields.retain(is_shown);
+        }
+    }
+
     /// The input field that it is about.
     fn path(&self) -> &[String] {
         match self {

@@ -19,7 +19,9 @@ use std::{
 use bytes::Bytes;
 use serde_json::json;
 use sha2::{Digest, Sha256};
+use spil_access::{Policy, Viewer, ViewerKey};
 use spil_auth::Caller;
+use spil_proto::model::Purpose;
 use tokio::{sync::Semaphore, time::Instant};
 
 use self::{
@@ -95,7 +97,9 @@ impl Engine {
     ) -> Result<Started, GraphqlError> {
         let Planned { prepared, variables, plan } = planned;
         note_purpose(caller, request);
-        authorize(&self.viewer(caller, request.purpose), &plan)?;
+        let policy = self.policy.load();
+        let viewer = policy.viewer(caller, request.purpose);
+        authorize(&viewer, &plan)?;
         let Root::Subscription(item) = &plan.root else {
             return Err(GraphqlError::new(Code::Internal, "this is no subscription"));
         };
@@ -104,7 +108,7 @@ impl Engine {
         let published = self.fresh(wanted).await?;
         let given: usize = variables.iter().map(|(name, value)| name.as_str().len() + value.to_string().len()).sum();
         let seat = self.subscriptions.seats.take(caller.subject(), prepared.text().len() + given)?;
-        let mut asked = Asked::new(caller, prepared.text());
+        let mut asked = Asked::new(&viewer, prepared.text());
         asked.part(request.purpose.map(purpose::name).unwrap_or_default().as_bytes());
         asked.part(request.operation_name.as_deref().unwrap_or_default().as_bytes());
         let source = match &item.what {
@@ -125,9 +129,9 @@ impl Engine {
                     || Feed {
                         number: self.subscriptions.feed_numbers.fetch_add(1, Ordering::Relaxed),
                         plan: Arc::clone(&plan),
-                        purpose: request.purpose,
                         bound,
                         cost: self.limits.cost,
+                        viewer: viewer.clone(),
                     },
                 );
                 let now = || {
@@ -136,7 +140,7 @@ impl Engine {
                 };
                 let not_ready = || GraphqlError::new(Code::NotReady, "the graph is not loaded yet; try again");
                 let reader = after.or_else(now).ok_or_else(not_ready)?;
-                let mut stream = ChangeStream::new(Arc::clone(self), feed, caller.clone(), token.to_owned(), reader);
+                let mut stream = ChangeStream::new(Arc::clone(self), feed, token.to_owned(), reader);
                 stream.begin().await.map_err(|error| match error.code {
                     Code::CursorExpired => error.at([item.name(), "after"]),
                     _ => error,
@@ -157,6 +161,8 @@ impl Engine {
                         cost: self.limits.cost,
                         bytes: self.limits.live_answer_bytes,
                         search: plan.searches().then(|| Arc::clone(self.search())),
+                        viewer: viewer.clone(),
+                        sights: Arc::clone(&self.sights),
                     };
                     let number = all.answer_numbers.fetch_add(1, Ordering::Relaxed);
                     let live = Arc::clone(&self.live);
@@ -170,7 +176,9 @@ impl Engine {
             let left = at.duration_since(SystemTime::now()).unwrap_or_default();
             Instant::now() + left.min(LONGEST)
         });
-        let subscription = Subscription { source, expires, _seat: seat };
+        let (engine, caller) = (Arc::clone(self), caller.clone());
+        let allowed = Allowed { engine, caller, purpose: request.purpose, policy, key: viewer.key() };
+        let subscription = Subscription { source, expires, allowed, _seat: seat };
         Ok(Started::Stream(Box::pin(futures::stream::unfold(Some(subscription), |subscription| async {
             subscription?.next().await
         }))))
@@ -203,10 +211,10 @@ fn uses_of(value: &apollo_compiler::ast::Value, name: &str) -> usize {
 struct Asked(Sha256);
 
 impl Asked {
-    /// Who asks, as far as the answer depends on it: today on nothing but the permissions, which the plan needs the same of all.
-    /// Whoever makes answers depend on more adds it here.
-    fn new(_caller: &Caller, document: &str) -> Self {
+    /// Who asks, as far as the answer depends on it: on what they see.
+    fn new(viewer: &Viewer, document: &str) -> Self {
         let mut asked = Self(Sha256::new());
+        asked.part(viewer.key().as_bytes());
         asked.part(document.as_bytes());
         asked
     }
@@ -251,9 +259,35 @@ enum Source {
     Answers(AnswerStream),
 }
 
+/// What a subscriber was allowed at the start. What is sent is made for that, so it ends when something else is.
+struct Allowed {
+    engine: Arc<Engine>,
+    caller: Caller,
+    purpose: Option<Purpose>,
+    /// The policy by which that was found out last.
+    policy: Arc<Policy>,
+    key: ViewerKey,
+}
+
+impl Allowed {
+    /// Says whether the subscriber still sees and may do the same.
+    fn check(&mut self) -> Result<(), GraphqlError> {
+        let policy = self.engine.policy.load();
+        if Arc::ptr_eq(&policy, &self.policy) {
+            return Ok(());
+        }
+        if policy.viewer(&self.caller, self.purpose).key() != self.key {
+            return Err(GraphqlError::new(Code::Forbidden, "what the token allows has changed; subscribe again"));
+        }
+        self.policy = policy;
+        Ok(())
+    }
+}
+
 /// A subscription under way.
 struct Subscription {
     source: Source,
+    allowed: Allowed,
     /// When the caller's token ends.
     expires: Option<Instant>,
     _seat: Seat,
@@ -271,6 +305,7 @@ impl Subscription {
             },
             None => self.source.next().await,
         };
+        let result = result.and_then(|body| self.allowed.check().map(|()| body));
         match result {
             Ok(Some(body)) => Some((Response { body, status: ResponseStatus::Executed }, Some(self))),
             Ok(None) => None,

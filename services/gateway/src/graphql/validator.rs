@@ -13,6 +13,7 @@ use super::{
     purpose,
     schema::SpilSchema,
 };
+use crate::access::today;
 
 /// The bytes of the hash that a validator shows.
 const BYTES: usize = 18;
@@ -49,6 +50,8 @@ impl Engine {
             caller.subject().as_bytes(),
             viewer.key().as_bytes(),
             request.purpose.map(purpose::name).unwrap_or_default().as_bytes(),
+            // What is somebody's own can depend on the day.
+            &viewer.has_own().then(today).unwrap_or_default().to_be_bytes(),
             media.as_bytes(),
             planned.prepared.text().as_bytes(),
             request.operation_name.as_deref().unwrap_or_default().as_bytes(),

@@ -18,7 +18,7 @@ use std::{
 };
 
 use arc_swap::ArcSwapOption;
-use spil_graph::{Budget, Exhausted};
+use spil_graph::{Budget, Exhausted, Graph};
 use spil_proto::model::{Kind, Owner};
 use tantivy::{Score, Searcher, TantivyError};
 use tokio::{
@@ -97,7 +97,7 @@ pub(crate) struct Question {
 #[derive(Debug)]
 pub(crate) struct Found {
     pub(crate) hits: Vec<(Hit, Vec<Highlight>)>,
-    /// How many records fit, as the index has it.
+    /// How many records fit, as the index has it, of those that are seen.
     pub(crate) total: usize,
     pub(crate) has_next: bool,
     pub(crate) has_previous: bool,
@@ -217,14 +217,14 @@ impl Indexed {
     /// If it costs more than the budget allows, or the index can not be read.
     pub(crate) fn find(
         &self,
-        published: &Published,
+        graph: &Graph,
         question: &Question,
         budget: &mut Budget,
     ) -> Result<Found, SearchError> {
         let mut analysis = Analysis::new();
         let sought = Sought::new(&question.text, question.language, &mut analysis);
         budget.spend(COST * (1 + sought.words.len() as u64))?;
-        let seen = Seen::of(&published.graph);
+        let seen = Seen::of(graph);
         let kinds = seen.as_ref().map(|seen| seen.among(question.kinds.as_deref()));
         let kinds = kinds.as_deref().or(question.kinds.as_deref());
         let mut demand = Demand::All;
@@ -236,10 +236,10 @@ impl Indexed {
         let start = question.after.map_or(0, |after| after_place(&hits, &after));
         let end = question.before.map_or(hits.len(), |before| before_place(&hits, &before));
         let window = hits.get(start..end).unwrap_or_default();
-        let mut reader = highlight::Reader::new(&published.graph, &sought);
+        let mut reader = highlight::Reader::new(graph, &sought);
         // Each hit is looked at again in the graph that answers: it may be gone, or say something else by now.
         let mut present = |hit: &Hit, budget: &mut Budget| -> Result<Option<(Hit, Vec<Highlight>)>, Exhausted> {
-            let Some(row) = published.graph.table(hit.kind).row_of(hit.id) else { return Ok(None) };
+            let Some(row) = graph.table(hit.kind).row_of(hit.id) else { return Ok(None) };
             budget.spend(10)?;
             Ok(reader.read(hit.kind, row, demand, budget)?.map(|highlights| (*hit, highlights)))
         };

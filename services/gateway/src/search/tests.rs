@@ -35,7 +35,7 @@ fn found(indexed: &Indexed, published: &Published, text: &str) -> Vec<u128> {
         after: None,
         before: None,
     };
-    let found = indexed.find(published, &question, &mut Budget::new(1_000_000)).expect("an answer");
+    let found = indexed.find(&published.graph, &question, &mut Budget::new(1_000_000)).expect("an answer");
     found.hits.iter().map(|(hit, _)| hit.id.as_u128()).collect()
 }
 

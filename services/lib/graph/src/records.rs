@@ -94,6 +94,11 @@ impl<'a> Records<'a> {
         self.table.is_live(row) && self.sight.is_none_or(|sight| sight.sees(row))
     }
 
+    /// Whether a field of a row is shown, be there a value or not.
+    pub fn shows(self, row: Row, field: usize) -> bool {
+        self.sight.is_none_or(|sight| sight.sees(row) && !sight.veils(row, field))
+    }
+
     /// The id of a row; nil for a row that does not exist.
     #[inline]
     pub fn id(self, row: Row) -> Uuid {

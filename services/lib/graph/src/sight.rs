@@ -88,6 +88,11 @@ impl Sight {
         self.kind(kind).is_none_or(|sight| matches!(sight.rows, Seen::All))
     }
 
+    /// Whether every record of a kind is seen with all of its fields.
+    pub fn is_whole(&self, kind: Kind) -> bool {
+        self.kind(kind).is_none()
+    }
+
     /// Whether a field is seen of every record that is.
     pub fn shows(&self, kind: Kind, field: usize) -> bool {
         self.kind(kind).is_none_or(|sight| !sight.veils_some(field))

@@ -38,10 +38,15 @@ impl Wanted {
             && among(&self.actions, &event.action)
             && among(&self.sources, &revision.source)
             && among(&self.actors, &revision.actor)
-            && self.fields.as_ref().is_none_or(|names| {
-                let mut written = event.fields.iter().filter_map(|field| event.kind.info().field(*field));
-                written.any(|field| names.iter().any(|name| name == field.name))
-            })
+            && self.admits_fields(event.kind, &event.fields)
+    }
+
+    /// Whether a change of these fields is wanted, by their numbers.
+    pub(crate) fn admits_fields(&self, kind: Kind, fields: &[usize]) -> bool {
+        self.fields.as_ref().is_none_or(|names| {
+            let mut written = fields.iter().filter_map(|field| kind.info().field(*field));
+            written.any(|field| names.iter().any(|name| name == field.name))
+        })
     }
 
     /// What the record must be like.

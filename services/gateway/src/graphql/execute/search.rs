@@ -14,7 +14,7 @@ impl Writer<'_> {
     pub(super) fn search(&mut self, field: &SearchField) -> Result<(), Halt> {
         let Bound::Search(question) = self.bound(field.slot)? else { return Err(Halt::Mismatch) };
         let indexed = self.indexed.clone().ok_or(Halt::Mismatch)?;
-        let found = indexed.find(self.published, question, &mut self.budget).map_err(|error| match error {
+        let found = indexed.find(self.graph, question, &mut self.budget).map_err(|error| match error {
             SearchError::Exhausted(_) => Halt::TooCostly,
             SearchError::Index(error) => {
                 tracing::error!(%error, "a search failed");

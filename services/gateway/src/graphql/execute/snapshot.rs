@@ -4,21 +4,26 @@ use serde_json::{Map, Value, json};
 use spil_proto::model::Kind;
 
 use super::{Halt, Writer};
-use crate::graphql::{
-    plan::{Item, What},
-    scalar,
+use crate::{
+    graphql::{
+        plan::{Item, What},
+        scalar,
+    },
+    live::Published,
 };
 
 impl Writer<'_> {
     pub(super) fn snapshot(&mut self, items: &[Item<What>]) -> Result<(), Halt> {
         // The checksums go over every record.
-        let records: usize = Kind::ALL.iter().map(|kind| self.graph.table(*kind).len()).sum();
+        let whole_graph = self.whole.ok_or(Halt::Mismatch)?;
+        let graph = &whole_graph.graph;
+        let records: usize = Kind::ALL.iter().map(|kind| graph.table(*kind).len()).sum();
         let mut whole = Map::new();
         for item in items {
             let value = match &*item.what.name {
-                "owners" => Value::Array(self.owners()),
+                "owners" => Value::Array(owners(whole_graph)),
                 "danglingReferences" => Value::Array(
-                    self.graph
+                    graph
                         .dangling()
                         .iter()
                         .map(|dangling| {
@@ -34,7 +39,7 @@ impl Writer<'_> {
                         Kind::ALL
                             .iter()
                             .map(|kind| {
-                                let (count, checksum) = self.graph.digest(*kind);
+                                let (count, checksum) = graph.digest(*kind);
                                 json!({"kind": kind.info().name, "count": count, "checksum": format!("{checksum:032x}")})
                             })
                             .collect(),
@@ -45,23 +50,6 @@ impl Writer<'_> {
             whole.insert(item.what.name.to_string(), value);
         }
         self.object(items, |this, item| this.plain(&item.what, &Value::Object(whole.clone())))
-    }
-
-    fn owners(&self) -> Vec<Value> {
-        self.published
-            .owners
-            .iter()
-            .map(|owner| {
-                let status = owner.status.read();
-                json!({
-                    "name": owner.owner.name(),
-                    "appliedRevision": owner.cursor.as_ref().map_or(0, |cursor| cursor.revision).to_string(),
-                    "headRevision": status.head_revision.to_string(),
-                    "heardAt": status.heard_at.map(scalar::date_time_text),
-                    "resyncs": status.resyncs,
-                })
-            })
-            .collect()
     }
 
     /// Writes a list of objects that are there as JSON.
@@ -87,4 +75,21 @@ impl Writer<'_> {
             }
         }
     }
+}
+
+fn owners(published: &Published) -> Vec<Value> {
+published
+    .owners
+        .iter()
+        .map(|owner| {
+            let status = owner.status.read();
+            json!({
+                "name": owner.owner.name(),
+                "appliedRevision": owner.cursor.as_ref().map_or(0, |cursor| cursor.revision).to_string(),
+                "headRevision": status.head_revision.to_string(),
+                "heardAt": status.heard_at.map(scalar::date_time_text),
+                "resyncs": status.resyncs,
+            })
+        })
+        .collect()
 }

@@ -26,9 +26,10 @@ use crate::{
     graphql::{
         bind::Changes,
         error::{Code, GraphqlError},
+        eye::Eye,
         plan::Verb,
     },
-    live::{Live, Published},
+    live::Published,
 };
 
 /// How long owners that have no part in a batch may take to say whether they know its name.
@@ -97,7 +98,7 @@ impl ApplyStatus {
 /// # Errors
 /// If an owner fails before anything was written, or answers something that can not be. From then on the answer says what was done.
 pub(in crate::graphql) async fn run(
-    live: &Live,
+    eye: &Eye<'_>,
     clients: &[OwnerClient],
     caller: &Caller,
     token: &str,
@@ -106,7 +107,7 @@ pub(in crate::graphql) async fn run(
     let batch = Batch::new(caller, input);
     let parts = batch.steps.iter().map(|_| Part::default()).collect();
     let identity = Identity::new(caller, &batch);
-    let mut saga = Saga { live, clients, token, identity, batch, parts };
+    let mut saga = Saga { eye, clients, token, identity, batch, parts };
     let (nowhere, is_taken) = join(saga.leading_nowhere(), saga.is_known_elsewhere()).await;
     if is_taken {
         saga.give_up();
@@ -129,7 +130,7 @@ pub(in crate::graphql) async fn run(
 }
 
 struct Saga<'a> {
-    live: &'a Live,
+    eye: &'a Eye<'a>,
     clients: &'a [OwnerClient],
     token: &'a str,
     identity: Identity,
@@ -176,6 +177,8 @@ impl Saga<'_> {
         let mut all: Vec<(usize, Foreign)> = Vec::new();
         for (at, entry) in self.batch.entries.iter().enumerate() {
             let Some(deed) = entry.deed else { continue };
+            let hidden = references::hidden(self.eye, deed.kind, &entry.write, &entry.root);
+            wrong.extend(hidden.into_iter().map(|error| (at, error)));
             for reference in references::foreign(deed.kind, &entry.write) {
                 let record = (reference.to, reference.id);
                 if retired.get(&record).is_some_and(|earlier| *earlier < at) {
@@ -185,7 +188,7 @@ impl Saga<'_> {
                 }
             }
         }
-        for (at, reference) in references::leading_nowhere(self.live, all, |(_, reference)| reference).await {
+        for (at, reference) in references::leading_nowhere(self.eye, all, |(_, reference)| reference).await {
             if let Some(entry) = self.batch.entries.get(at) {
                 wrong.push((at, references::not_found(&reference, &entry.root)));
             }
@@ -372,7 +375,8 @@ impl Saga<'_> {
 
     /// Puts together what came of it, over a graph that shows it.
     async fn finish(self) -> Result<ChangesDone, GraphqlError> {
-        let Saga { live, identity, batch, parts, .. } = self;
+        let Saga { eye, identity, batch, parts, .. } = self;
+        let live = eye.live;
         let is_fine = batch.faults.is_empty() && batch.entries.iter().all(|entry| entry.errors.is_empty());
         let is_trial = batch.input.dry_run && is_fine;
         let mut done_before = Vec::new();
@@ -492,6 +496,21 @@ fn show(graph: &Graph, records: Vec<Record>, is_behind: bool) -> (Option<Graph>,
 }
 
 impl ChangesDone {
+    /// Hides what is not seen of the graphs that show the records, and of the errors.
+    pub(in crate::graphql) async fn be_seen_by(&mut self, eye: &Eye<'_>, input: &Changes) {
+        let seen = match &self.shown {
+            Some(shown) => eye.copy(shown),
+            None => eye.published(&self.published).await,
+        };
+        self.with_retired = self.with_retired.take().map(|graph| eye.copy(&graph));
+        for (result, change) in self.results.iter_mut().zip(&input.changes) {
+            if let Some(deed) = &change.what {
+                result.errors.iter_mut().for_each(|error| error.hide(&seen, deed.kind));
+            }
+        }
+        self.shown = Some(seen);
+    }
+
     /// The graph that shows the records which are live.
     pub(in crate::graphql) fn graph(&self) -> &Graph {
         self.shown.as_ref().unwrap_or(&self.published.graph)

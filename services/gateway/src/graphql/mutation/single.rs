@@ -22,6 +22,7 @@ use crate::{
     graphql::{
         bind::Write,
         error::{Code, GraphqlError},
+        eye::Eye,
         plan::Verb,
     },
     live::{Live, Published},
@@ -45,13 +46,14 @@ pub(in crate::graphql) struct Done {
 /// # Errors
 /// If the owner can not be reached or answers something that can not be.
 pub(in crate::graphql) async fn run(
-    live: &Live,
+    eye: &Eye<'_>,
     client: &mut OwnerClient,
     caller: &Caller,
     token: &str,
     (kind, verb): (Kind, Verb),
     write: &Write,
 ) -> Result<Done, GraphqlError> {
+    let live = eye.live;
     let root = ["input".to_owned()];
     let mut request = ApplyRequest {
         // What is only to be tried is no repetition of anything.
@@ -65,7 +67,7 @@ pub(in crate::graphql) async fn run(
     };
     let mut found = command::faults(&write.faults, &root);
     let is_whole = found.is_empty();
-    found.extend(references::absent(live, kind, write, &root).await);
+    found.extend(references::absent(eye, kind, write, &root).await);
     if !found.is_empty() {
         // Nothing will be written; what else is wrong, the owner says. A mutation that was done before is answered
         // again even if what it refers to is gone since.
@@ -170,9 +172,14 @@ impl Done {
         }
     }
 
-    /// The graph that shows the record.
-    pub(in crate::graphql) fn graph(&self) -> &Graph {
-        self.shown.as_ref().unwrap_or(&self.published.graph)
+    /// The graph that shows the record, as it is seen. Errors tell of no field that is hidden.
+    pub(in crate::graphql) async fn seen_by(&mut self, eye: &Eye<'_>) -> Graph {
+        let graph = match &self.shown {
+            Some(shown) => eye.copy(shown),
+            None => eye.published(&self.published).await,
+        };
+        self.errors.iter_mut().for_each(|error| error.hide(&graph, self.kind));
+        graph
     }
 }
 

@@ -9,6 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use spil_access::Viewer;
 use tokio::{
     sync::{Notify, Semaphore, watch},
     task::AbortHandle,
@@ -18,6 +19,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::{held::Bodies, touched::Touched};
 use crate::{
+    access::Sights,
     graphql::{
         LIGHT_COST,
         bind::Bound,
@@ -45,6 +47,9 @@ pub(super) struct Question {
     pub(super) bytes: usize,
     /// The index, if something is searched.
     pub(super) search: Option<Arc<Search>>,
+    /// Who asks; all of them see the same.
+    pub(super) viewer: Viewer,
+    pub(super) sights: Arc<Sights>,
 }
 
 impl Question {
@@ -87,6 +92,8 @@ impl Question {
         published: Arc<Published>,
         turns: &Turns,
     ) -> Result<(Answer, Duration), GraphqlError> {
+        let view = self.sights.view(&self.viewer, &published).await;
+        let published = published.seen_by(view.sight());
         let indexed = match &self.search {
             Some(search) => Some(indexed(search, &published).await?),
             None => None,
@@ -239,7 +246,7 @@ async fn run(
     shared: Arc<Shared>,
 ) {
     let Some((_, subscribed)) = question.asked() else { return };
-    let touched = Touched::by(subscribed, &question.bound);
+    let touched = Touched::by(subscribed, &question.bound).and_by(&question.viewer);
     let mut changed = live.watch();
     // When it may be computed again, and the state that it was computed of.
     let mut computed: Option<(Instant, u64)> = None;

@@ -3,18 +3,19 @@
 use std::sync::{Arc, atomic::Ordering};
 
 use bytes::Bytes;
-use spil_auth::Caller;
-use spil_proto::model::{Owner, Purpose};
+use spil_access::Viewer;
+use spil_proto::model::Owner;
 use tokio::sync::watch;
 
 use super::{
-    event::{self, Asked, Said},
+    event::{self, Asked, Said, Seeing},
     fill::{self, Piece, expired},
     heavy, place, token_of,
 };
 use crate::{
+    access::Sights,
     graphql::{
-        Engine, FRESHNESS_LIMIT, LIGHT_COST, authorize,
+        Engine, FRESHNESS_LIMIT, LIGHT_COST,
         bind::Bound,
         error::{Code, GraphqlError},
         execute::Halt,
@@ -32,10 +33,10 @@ pub(super) struct Feed {
     /// Names it in the store of what was written.
     pub(super) number: u64,
     pub(super) plan: Arc<Plan>,
-    /// What those who ask read personal data for.
-    pub(super) purpose: Option<Purpose>,
     pub(super) bound: Vec<Bound>,
     pub(super) cost: u64,
+    /// Who asks; all of them see the same, for the same purpose.
+    pub(super) viewer: Viewer,
 }
 
 impl Feed {
@@ -47,9 +48,10 @@ impl Feed {
         Some(Asked { key: &item.key, items, wanted, bound: &self.bound })
     }
 
-    fn say(&self, published: &Published, said: &Said<'_>, cost: u64) -> Result<Option<Bytes>, Halt> {
+    fn say(&self, sights: &Sights, published: &Arc<Published>, said: &Said<'_>, cost: u64) -> Result<Option<Bytes>, Halt> {
         let asked = self.asked().ok_or(Halt::Mismatch)?;
-        Ok(event::say(published, said, &asked, cost)?.map(Bytes::from))
+        let seeing = Seeing { sights, viewer: &self.viewer };
+        Ok(event::say(&seeing, published, said, &asked, cost)?.map(Bytes::from))
     }
 }
 
@@ -76,7 +78,6 @@ enum Source {
 pub(super) struct ChangeStream {
     engine: Arc<Engine>,
     feed: Arc<Feed>,
-    caller: Caller,
     token: String,
     reader: Reader,
     source: Source,
@@ -89,12 +90,11 @@ pub(super) struct ChangeStream {
 }
 
 impl ChangeStream {
-    pub(super) fn new(engine: Arc<Engine>, feed: Arc<Feed>, caller: Caller, token: String, reader: Reader) -> Self {
+    pub(super) fn new(engine: Arc<Engine>, feed: Arc<Feed>, token: String, reader: Reader) -> Self {
         let changed = engine.live.watch();
         Self {
             engine,
             feed,
-            caller,
             token,
             reader,
             source: Source::Unknown,
@@ -172,8 +172,6 @@ impl ChangeStream {
             // Counted as sent before it is: if writing it fails, the subscription ends with an error and the place before.
             let past = self.reader.past(&revision, next);
             if wanted.admits(&revision, event) {
-                // What the caller may see can change with each event.
-                authorize(&self.engine.viewer(&self.caller, feed.purpose), &feed.plan)?;
                 if let Some(body) = self.written(&revision, number, entry, &past).await? {
                     self.reader = past;
                     self.current = Some(Current { revision, next, entry });
@@ -221,10 +219,11 @@ impl ChangeStream {
     ) -> Result<Option<Bytes>, GraphqlError> {
         let (feed, revision) = (Arc::clone(&self.feed), Arc::clone(revision));
         let cost = feed.cost;
+        let sights = Arc::clone(&self.engine.sights);
         let say = move |feed: &Feed, cost| match revision.events.get(number) {
             Some(event) => {
                 let said = Said { revision: &revision, event, cursor: &cursor, token: &token };
-                feed.say(&published, &said, cost)
+                feed.say(&sights, &published, &said, cost)
             }
             None => Ok(None),
         };

@@ -2,10 +2,12 @@
 
 use std::{borrow::Cow, sync::Arc};
 
+use spil_access::Viewer;
 use spil_graph::{Budget, Graph};
 use spil_proto::model::field;
 
 use crate::{
+    access::Sights,
     graphql::{
         bind::{Bound, Wanted},
         execute::{Halt, Writer, string},
@@ -42,7 +44,8 @@ pub(super) struct Asked<'a> {
 /// # Errors
 /// If it is too much work.
 pub(super) fn say(
-    published: &Published,
+    seeing: &Seeing<'_>,
+    published: &Arc<Published>,
     said: &Said<'_>,
     asked: &Asked<'_>,
     cost: u64,
@@ -51,11 +54,23 @@ pub(super) fn say(
     let event = said.event;
     let filter = wanted.filter(event.kind);
     let is_asked = items.iter().any(|item| matches!(item.what, ChangeField::Record(_)));
+    let seen = seeing.published(published);
+    if seen.graph.sight().is_some_and(|sight| sight.sees_none(event.kind)) {
+        return Ok(None);
+    }
+    // Where all records are seen whole, it need not be looked at the record to know whether it is.
+    let is_whole = seen.graph.sight().is_none_or(|sight| sight.is_whole(event.kind));
     let mut left = cost;
     let mut shown = None;
-    if filter.is_some() || (is_asked && event.action != Action::Retired) {
-        let graph = showing(&published.graph, said.revision, event);
+    let mut told = event.fields.to_vec();
+    if !is_whole || filter.is_some() || (is_asked && event.action != Action::Retired) {
+        let graph = seeing.showing(published, &seen, said.revision, event);
         if let Some(row) = graph.table(event.kind).row_of(event.id) {
+            told.retain(|field| graph.table(event.kind).shows(row, *field));
+            // A change of nothing but what is hidden is none.
+            if told.is_empty() && !event.fields.is_empty() && event.action == Action::Updated || !wanted.admits_fields(event.kind, &told) {
+                return Ok(None);
+            }
             if let Some(filter) = filter {
                 let mut budget = Budget::new(left);
                 if !graph.matches(event.kind, row, filter, &mut budget)? {
@@ -64,29 +79,60 @@ pub(super) fn say(
                 left = budget.left();
             }
             shown = Some((graph, Place { kind: event.kind, row }));
-        } else if filter.is_some() {
-            // A record that this version can not read matches nothing.
+        } else if filter.is_some() || !is_whole {
+            // A record that is not seen, or that this version can not read, matches nothing.
             return Ok(None);
         }
     }
     let place = shown.as_ref().map(|(_, place)| *place).filter(|_| event.action != Action::Retired);
-    let graph = shown.as_ref().map_or(&published.graph, |(graph, _)| graph.as_ref());
-    let mut writer = Writer::over(graph, published, bound, left);
+    let graph = shown.as_ref().map_or(&seen.graph, |(graph, _)| graph.as_ref());
+    let mut writer = Writer::over(graph, &seen, bound, left);
     writer.raw("{\"data\":{");
     writer.raw(key);
-    writer.change(items, said, place)?;
+    writer.change(items, said, &told, place)?;
     writer.raw("},\"extensions\":{\"consistency\":\"");
     writer.raw(said.token);
     writer.raw("\"}}");
     Ok(Some(writer.into_bytes()))
 }
 
-/// The graph with the record as the change left it, or, if it was retired, as it was then.
-fn showing<'a>(graph: &'a Graph, revision: &Logged, event: &Event) -> Cow<'a, Graph> {
+/// Who is told of a change, and what they see.
+pub(super) struct Seeing<'a> {
+    pub(super) sights: &'a Sights,
+    pub(super) viewer: &'a Viewer,
+}
+
+impl Seeing<'_> {
+    /// The published graph as it is seen.
+    fn published(&self, published: &Arc<Published>) -> Arc<Published> {
+        published.seen_by(self.sights.view_now(self.viewer, published).sight())
+    }
+
+    /// What is seen of the graph with the record as the change left it, or, if it was retired, as it was then.
+    fn showing<'a>(
+        &self,
+        published: &Published,
+        seen: &'a Published,
+        revision: &Logged,
+        event: &Event,
+    ) -> Cow<'a, Graph> {
+        match showing(&published.graph, revision, event) {
+            None => Cow::Borrowed(&seen.graph),
+            // What is somebody's own depends on the record itself.
+            Some(copy) if self.viewer.has_own() => {
+                Cow::Owned(copy.seen_by(self.sights.view_of(self.viewer, &copy).sight()))
+            }
+            Some(copy) => Cow::Owned(copy.seen_by(self.sights.view_now(self.viewer, published).sight())),
+        }
+    }
+}
+
+/// A copy of the graph with the record as the change left it, or, if it was retired, as it was then; none if the graph has it so.
+fn showing(graph: &Graph, revision: &Logged, event: &Event) -> Option<Graph> {
     let table = graph.table(event.kind);
     let version = table.row_of(event.id).and_then(|row| table.int(row, field::VERSION));
     if version.is_some_and(|version| u64::try_from(version) == Ok(event.version)) {
-        return Cow::Borrowed(graph);
+        return None;
     }
     let mut record = event.record.clone();
     if let Some(entity) = record.entity_mut() {
@@ -95,11 +141,17 @@ fn showing<'a>(graph: &'a Graph, revision: &Logged, event: &Event) -> Cow<'a, Gr
     let mut copy = graph.clone();
     // If it can not be applied, it is not there.
     let _ = copy.apply_change(&record, &event.told, &Arc::new(revision.origin()));
-    Cow::Owned(copy)
+    Some(copy)
 }
 
 impl Writer<'_> {
-    fn change(&mut self, items: &[Item<ChangeField>], said: &Said<'_>, place: Option<Place>) -> Result<(), Halt> {
+    fn change(
+        &mut self,
+        items: &[Item<ChangeField>],
+        said: &Said<'_>,
+        told: &[usize],
+        place: Option<Place>,
+    ) -> Result<(), Halt> {
         let Said { revision, event, .. } = said;
         self.object(items, |this, item| {
             match &item.what {
@@ -116,7 +168,7 @@ impl Writer<'_> {
                 ChangeField::Run => this.text(&revision.run)?,
                 ChangeField::Fields => {
                     let names: Vec<_> =
-                        event.fields.iter().filter_map(|field| Some(event.kind.info().field(*field)?.name)).collect();
+                        told.iter().filter_map(|field| Some(event.kind.info().field(*field)?.name)).collect();
                     this.array(&names, |this, name| {
                         string(name, this.out_mut());
                         Ok(())

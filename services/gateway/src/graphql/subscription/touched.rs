@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use spil_access::Viewer;
 use spil_graph::{By, Filter};
 use spil_proto::model::{FieldType, Kind, Step};
 
 use crate::{
+    access,
     graphql::{
         bind::Bound,
         plan::{
@@ -27,6 +29,12 @@ impl Touched {
             Subscribed::Record { kind, items, .. } => finder.record(*kind, items),
         }
         Self(finder.found)
+    }
+
+    /// The same with the kinds that decide what somebody sees.
+    pub(super) fn and_by(mut self, viewer: &Viewer) -> Self {
+        self.0.extend(access::touched(viewer));
+        self
     }
 
     /// The state of the graph in which any of them changed last.

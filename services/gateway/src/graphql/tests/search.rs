@@ -100,7 +100,7 @@ async fn records_are_found_by_what_people_type() {
         ("paperl", &["Paperless", "Paperless too"]),
         ("pap ", &[]),
         // A name counts more than a description.
-        ("customer", &["Customer service", "Claims handling", "Answer a letter"]),
+        ("customer", &["Customer service", "Answer a letter", "Claims handling"]),
         ("planning", &["Planning", "Answer a letter"]),
         // A key that is the text comes first.
         ("AI-7", &["Paperless", "Paperless too"]),

@@ -1,0 +1,52 @@
+//! What a viewer sees of the graphs that show what a mutation did.
+
+use std::sync::Arc;
+
+use spil_access::Viewer;
+use spil_graph::Graph;
+use spil_proto::model::Kind;
+use uuid::Uuid;
+
+use super::Engine;
+use crate::{
+    access::Sights,
+    live::{Live, Published},
+};
+
+/// The eye of a viewer, for whatever state of the graph.
+pub(super) struct Eye<'a> {
+    pub(super) live: &'a Live,
+    sights: &'a Arc<Sights>,
+    viewer: &'a Viewer,
+}
+
+impl Engine {
+    /// The eye of a viewer.
+    pub(super) fn eye<'a>(&'a self, viewer: &'a Viewer) -> Eye<'a> {
+        Eye { live: &self.live, sights: &self.sights, viewer }
+    }
+}
+
+impl Eye<'_> {
+    /// A state of the graph as it is seen.
+    pub(super) async fn published(&self, published: &Arc<Published>) -> Graph {
+        let view = self.sights.view(self.viewer, published).await;
+        published.graph.seen_by(view.sight())
+    }
+
+    /// A graph as it is seen that is not published: a copy to which records were added.
+    pub(super) fn copy(&self, graph: &Graph) -> Graph {
+        graph.seen_by(self.sights.view_of(self.viewer, graph).sight())
+    }
+
+    /// The same without asking whether it is known, where it is about a record or two.
+    pub(super) fn now(&self, published: &Published) -> Graph {
+        published.graph.seen_by(self.sights.view_now(self.viewer, published).sight())
+    }
+
+    /// Whether a record is seen in a state of the graph.
+    pub(super) fn sees(&self, published: &Published, kind: Kind, id: Uuid) -> bool {
+        // What is not there needs no sight to be made.
+        published.graph.table(kind).row_of(id).is_some() && self.now(published).table(kind).row_of(id).is_some()
+    }
+}
