@@ -6,8 +6,8 @@ mod own;
 mod sights;
 
 pub(crate) use own::touched;
-pub use sights::{Sights, View};
 pub(crate) use sights::today;
+pub use sights::{Sights, View};
 
 #[cfg(test)]
 mod tests;

@@ -30,7 +30,8 @@ impl UserError {
     /// Leaves out of a conflict what tells of fields that are hidden, of whichever records of the kind.
     fn hide(&mut self, graph: &Graph, kind: Kind) {
         if let (UserError::Conflict { fields, .. }, Some(sight)) = (self, graph.sight()) {
-            let is_shown = |name: &&str| kind.info().field_by_name(name).is_none_or(|info| sight.shows(kind, info.index));
+            let is_shown =
+                |name: &&str| kind.info().field_by_name(name).is_none_or(|info| sight.shows(kind, info.index));
             fields.retain(is_shown);
         }
     }

@@ -3,6 +3,7 @@
 mod attack;
 mod facets;
 mod filter;
+mod leak;
 mod paging;
 mod people;
 mod provenance;

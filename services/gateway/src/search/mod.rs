@@ -215,12 +215,7 @@ impl Indexed {
     ///
     /// # Errors
     /// If it costs more than the budget allows, or the index can not be read.
-    pub(crate) fn find(
-        &self,
-        graph: &Graph,
-        question: &Question,
-        budget: &mut Budget,
-    ) -> Result<Found, SearchError> {
+    pub(crate) fn find(&self, graph: &Graph, question: &Question, budget: &mut Budget) -> Result<Found, SearchError> {
         let mut analysis = Analysis::new();
         let sought = Sought::new(&question.text, question.language, &mut analysis);
         budget.spend(COST * (1 + sought.words.len() as u64))?;

@@ -17,6 +17,9 @@ use crate::{
 /// The most fields of a kind. The model has to stay below it, which a test holds.
 const MAX_FIELDS: usize = u64::BITS as usize;
 
+/// The fields that are never hidden.
+const ALWAYS: [usize; 5] = [field::ID, field::VERSION, field::CREATED_AT, field::UPDATED_AT, field::RETIRED_AT];
+
 /// Which records of each kind somebody sees, and which of their fields.
 ///
 /// [`Graph::seen_by`] makes a graph of it that answers every question as one would that holds nothing else. Sets of rows are about the
@@ -114,7 +117,8 @@ impl Sight {
         self.change(kind, |sight| sight.rows = Seen::Only(Stamped { rows, stamp }));
     }
 
-    /// Some fields of a kind are hidden, by their numbers, whatever was said before. The id can not be.
+    /// Some fields of a kind are hidden, by their numbers, whatever was said before. Id, version and times can not be: they are of every
+    /// record that is seen.
     pub fn hide(&mut self, kind: Kind, fields: impl IntoIterator<Item = usize>) {
         self.veil(kind, fields, None);
     }
@@ -133,7 +137,7 @@ impl Sight {
     }
 
     fn veil(&mut self, kind: Kind, fields: impl IntoIterator<Item = usize>, except: Option<Stamped>) {
-        let bit = |field: usize| if field == field::ID || field >= MAX_FIELDS { 0 } else { 1 << field };
+        let bit = |field: usize| if ALWAYS.contains(&field) || field >= MAX_FIELDS { 0 } else { 1 << field };
         let fields = fields.into_iter().fold(0, |all, field| all | bit(field));
         if fields != 0 {
             self.change(kind, |sight| {

@@ -78,8 +78,8 @@ impl Writer<'_> {
 }
 
 fn owners(published: &Published) -> Vec<Value> {
-published
-    .owners
+    published
+        .owners
         .iter()
         .map(|owner| {
             let status = owner.status.read();

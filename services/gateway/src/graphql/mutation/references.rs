@@ -70,7 +70,7 @@ pub(super) fn hidden(eye: &Eye<'_>, kind: Kind, write: &Write, root: &[String]) 
 }
 
 /// What a value refers to.
-fn referred(ty: FieldType, value: &Value<'static>) -> Option<(Kind, &[Uuid])> {
+fn referred<'a>(ty: FieldType, value: &'a Value<'static>) -> Option<(Kind, &'a [Uuid])> {
     match (ty, value) {
         (FieldType::Ref(to), Value::Id(id)) => Some((to, std::slice::from_ref(id))),
         (FieldType::RefList(to), Value::Ids(ids)) => Some((to, ids)),

@@ -48,7 +48,13 @@ impl Feed {
         Some(Asked { key: &item.key, items, wanted, bound: &self.bound })
     }
 
-    fn say(&self, sights: &Sights, published: &Arc<Published>, said: &Said<'_>, cost: u64) -> Result<Option<Bytes>, Halt> {
+    fn say(
+        &self,
+        sights: &Sights,
+        published: &Arc<Published>,
+        said: &Said<'_>,
+        cost: u64,
+    ) -> Result<Option<Bytes>, Halt> {
         let asked = self.asked().ok_or(Halt::Mismatch)?;
         let seeing = Seeing { sights, viewer: &self.viewer };
         Ok(event::say(&seeing, published, said, &asked, cost)?.map(Bytes::from))

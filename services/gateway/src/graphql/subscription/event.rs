@@ -68,7 +68,9 @@ pub(super) fn say(
         if let Some(row) = graph.table(event.kind).row_of(event.id) {
             told.retain(|field| graph.table(event.kind).shows(row, *field));
             // A change of nothing but what is hidden is none.
-            if told.is_empty() && !event.fields.is_empty() && event.action == Action::Updated || !wanted.admits_fields(event.kind, &told) {
+            if told.is_empty() && !event.fields.is_empty() && event.action == Action::Updated
+                || !wanted.admits_fields(event.kind, &told)
+            {
                 return Ok(None);
             }
             if let Some(filter) = filter {

@@ -11,27 +11,37 @@ use super::*;
 use crate::graphql::schema::{self, has_facets, is_orderable, order_count_name, order_field_name};
 
 /// Trees, lists of references, paths, and every type of field.
-const KINDS: [Kind; 6] =
-    [Kind::Objective, Kind::Capability, Kind::OrgUnit, Kind::Initiative, Kind::CapabilityChange, Kind::Benefit];
+pub(super) const KINDS: [Kind; 10] = [
+    Kind::Objective,
+    Kind::Capability,
+    Kind::OrgUnit,
+    Kind::Position,
+    Kind::Worker,
+    Kind::Skill,
+    Kind::SkillAssertion,
+    Kind::Initiative,
+    Kind::CapabilityChange,
+    Kind::Benefit,
+];
 /// How many records of a kind there are.
-const EACH: usize = 7;
-const TEXTS: [&str; 9] = ["alpha", "Alpha", "Été", "ete", "Straße", "STRASSEN", "Łódź", "b", "Øre"];
+pub(super) const EACH: usize = 7;
+pub(super) const TEXTS: [&str; 9] = ["alpha", "Alpha", "Été", "ete", "Straße", "STRASSEN", "Łódź", "b", "Øre"];
 const DECIMALS: [&str; 4] = ["0.5", "12.25", "1000000", "7"];
 const DATES: [&str; 3] = ["1999-12-31", "2024-02-29", "2026-07-01"];
 const TIMES: [&str; 3] = ["1970-01-01T00:00:00Z", "2026-01-01T00:00:00Z", "2026-07-01T12:30:00Z"];
 const FLOATS: [f64; 4] = [0.0, 0.25, 1.0, 3.5];
 
 /// Choices read from bytes; 0 once they are used up.
-struct Choices<'a>(&'a [u8]);
+pub(super) struct Choices<'a>(pub(super) &'a [u8]);
 
 impl Choices<'_> {
-    fn below(&mut self, count: usize) -> usize {
+    pub(super) fn below(&mut self, count: usize) -> usize {
         let Some((first, rest)) = self.0.split_first() else { return 0 };
         self.0 = rest;
         usize::from(*first) % count
     }
 
-    fn of<T: Clone>(&mut self, items: &[T]) -> T {
+    pub(super) fn of<T: Clone>(&mut self, items: &[T]) -> T {
         items[self.below(items.len())].clone()
     }
 
@@ -40,11 +50,11 @@ impl Choices<'_> {
     }
 }
 
-fn number(kind: Kind, at: usize) -> u128 {
+pub(super) fn number(kind: Kind, at: usize) -> u128 {
     (kind as u128) << 8 | at as u128
 }
 
-fn any_id(choices: &mut Choices<'_>, kind: Kind) -> String {
+pub(super) fn any_id(choices: &mut Choices<'_>, kind: Kind) -> String {
     global_id::encode(kind, id(number(kind, choices.below(EACH))))
 }
 
@@ -96,7 +106,7 @@ fn any_value(choices: &mut Choices<'_>, ty: FieldType) -> Value<'static> {
     }
 }
 
-fn any_record(choices: &mut Choices<'_>, kind: Kind, at: usize) -> Record {
+pub(super) fn any_record(choices: &mut Choices<'_>, kind: Kind, at: usize) -> Record {
     let mut record = Record::empty(kind);
     let entity = record.entity_mut().expect("an entity");
     entity.set(field::ID, Value::Id(id(number(kind, at)))).expect("an id");
@@ -146,7 +156,7 @@ fn any_comparison(choices: &mut Choices<'_>, ty: FieldType) -> Json {
     json!({name: operand})
 }
 
-fn any_filter(choices: &mut Choices<'_>, kind: Kind, depth: usize) -> Json {
+pub(super) fn any_filter(choices: &mut Choices<'_>, kind: Kind, depth: usize) -> Json {
     let relations: Vec<Relation> =
         kind.relations().into_iter().filter(|relation| KINDS.contains(&relation.to)).collect();
     match if depth == 0 { 0 } else { choices.below(8) } {
@@ -394,7 +404,7 @@ fn facets(shown: &Shown, kind: Kind, records: &[&Json], info: &FieldInfo) -> Vec
     counts.into_iter().map(|(value, count)| (text(value), count)).collect()
 }
 
-fn any_order(choices: &mut Choices<'_>, kind: Kind) -> Vec<Json> {
+pub(super) fn any_order(choices: &mut Choices<'_>, kind: Kind) -> Vec<Json> {
     let fields = kind.info().fields().filter(|info| is_orderable(info)).map(order_field_name);
     let counts = kind.relations().into_iter().filter(|relation| relation.many && KINDS.contains(&relation.to));
     let names: Vec<String> = fields.chain(counts.map(|relation| order_count_name(&relation))).collect();

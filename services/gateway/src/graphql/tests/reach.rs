@@ -38,12 +38,13 @@ async fn answer(arguments: &str, selection: &str) -> Json {
     ask_with(&engine(&organisation(), Limits::default()), &query, json!({})).await
 }
 
-/// The keys of what is reached, with their distances.
+/// The keys of what is reached, with their distances; by their ids, since the key of a worker says who that is.
 async fn reached(arguments: &str) -> Vec<(String, i64)> {
-    let answer = answer(arguments, "totalCount edges { distance node { key } }").await;
+    let answer = answer(arguments, "totalCount edges { distance node { id } }").await;
     let edges = answer["data"]["reach"]["edges"].as_array().unwrap_or_else(|| panic!("{answer}"));
     assert_eq!(answer["data"]["reach"]["totalCount"], edges.len());
-    let key = |edge: &Json| edge["node"]["key"].as_str().expect("a key").to_owned();
+    let number = |id: &Json| global_id::decode(id.as_str().expect("an id")).expect("ours").1.as_u128() & 0xffff;
+    let key = |edge: &Json| format!("K{}", number(&edge["node"]["id"]));
     edges.iter().map(|edge| (key(edge), edge["distance"].as_i64().expect("a distance"))).collect()
 }
 
@@ -59,7 +60,7 @@ async fn who_an_initiative_touches_is_one_query() {
             "from: [\"{initiative}\"], along: [INITIATIVE_CAPABILITIES, CAPABILITY_DESCENDANTS, CAPABILITY_PROCESSES, PROCESS_ROLES, ROLE_WORKERS], to: [WORKER]"
         ),
         "__typename totalCount nodes { __typename id }
-         edges { __typename distance start { key } path { __typename relation forward record { key ... on Role { name } } } }",
+         edges { __typename distance start { key } path { __typename relation forward record { key ... on Role { name } ... on Worker { id } } } }",
     )
     .await;
     let path = json!([
@@ -68,10 +69,10 @@ async fn who_an_initiative_touches_is_one_query() {
         {"__typename": "ReachStep", "relation": "CAPABILITY_PROCESSES", "forward": true, "record": {"key": "K20"}},
         {"__typename": "ReachStep", "relation": "PROCESS_ROLES", "forward": true, "record": {"key": "K30", "name": "Clerk"}},
     ]);
-    let edge = |worker: &str| {
+    let edge = |worker: u128| {
         let mut path = path.clone();
         path.as_array_mut().expect("a list").push(
-            json!({"__typename": "ReachStep", "relation": "ROLE_WORKERS", "forward": true, "record": {"key": worker}}),
+            json!({"__typename": "ReachStep", "relation": "ROLE_WORKERS", "forward": true, "record": {"key": null, "id": global(Kind::Worker, worker)}}),
         );
         json!({"__typename": "ReachEdge", "distance": 5, "start": {"key": "K1"}, "path": path})
     };
@@ -84,7 +85,7 @@ async fn who_an_initiative_touches_is_one_query() {
                 {"__typename": "Worker", "id": global(Kind::Worker, 50)},
                 {"__typename": "Worker", "id": global(Kind::Worker, 51)},
             ],
-            "edges": [edge("K50"), edge("K51")],
+            "edges": [edge(50), edge(51)],
         }),
         "{answer}"
     );
