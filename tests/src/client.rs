@@ -14,13 +14,15 @@ pub struct Client {
     http: reqwest::Client,
     url: String,
     token: String,
+    /// What it says it reads personal data for.
+    purpose: Option<&'static str>,
 }
 
 impl Client {
-    /// A client with a token.
+    /// A client with a token, which says that it administers personnel: else it would see nobody's name.
     pub fn new(url: String, token: String) -> Self {
         let http = reqwest::Client::builder().timeout(Duration::from_secs(30)).no_proxy().build().expect("a client");
-        Self { http, url, token }
+        Self { http, url, token, purpose: Some("PERSONNEL_ADMINISTRATION") }
     }
 
     /// The same client with another token.
@@ -29,13 +31,22 @@ impl Client {
         Self { token, ..self.clone() }
     }
 
+    /// The same client without a purpose, as most front ends are.
+    #[must_use]
+    pub fn without_purpose(&self) -> Self {
+        Self { purpose: None, ..self.clone() }
+    }
+
     /// Sends a request, and gives the answer whatever it is.
     ///
     /// # Errors
     /// If the gateway can not be reached.
     pub async fn try_ask(&self, body: &Value) -> Result<(u16, Value), reqwest::Error> {
-        let response =
-            self.http.post(format!("{}/graphql", self.url)).bearer_auth(&self.token).json(body).send().await?;
+        let mut request = self.http.post(format!("{}/graphql", self.url)).bearer_auth(&self.token).json(body);
+        if let Some(purpose) = self.purpose {
+            request = request.header("spil-purpose", purpose);
+        }
+        let response = request.send().await?;
         let status = response.status().as_u16();
         Ok((status, response.json().await?))
     }
