@@ -308,6 +308,7 @@ async fn answer(engine: &Engine, sight: &Arc<Sight>, planned: &Planned, cost: u6
         plan: Arc::clone(&planned.plan),
         bound,
         indexed,
+        policy: engine.policy.load(),
     };
     match run.answer(None, cost) {
         Ok((body, left)) => format!("{} for {}", String::from_utf8(body).expect("text"), cost - left),

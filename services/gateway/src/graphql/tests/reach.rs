@@ -38,13 +38,18 @@ async fn answer(arguments: &str, selection: &str) -> Json {
     ask_with(&engine(&organisation(), Limits::default()), &query, json!({})).await
 }
 
+/// The key of the record with an id.
+fn key_of(id: &Json) -> String {
+    let (_, id) = global_id::decode(id.as_str().expect("an id")).expect("an id of ours");
+    format!("K{}", id.as_u128() & 0xffff)
+}
+
 /// The keys of what is reached, with their distances; by their ids, since the key of a worker says who that is.
 async fn reached(arguments: &str) -> Vec<(String, i64)> {
     let answer = answer(arguments, "totalCount edges { distance node { id } }").await;
     let edges = answer["data"]["reach"]["edges"].as_array().unwrap_or_else(|| panic!("{answer}"));
     assert_eq!(answer["data"]["reach"]["totalCount"], edges.len());
-    let number = |id: &Json| global_id::decode(id.as_str().expect("an id")).expect("ours").1.as_u128() & 0xffff;
-    let key = |edge: &Json| format!("K{}", number(&edge["node"]["id"]));
+    let key = |edge: &Json| key_of(&edge["node"]["id"]);
     edges.iter().map(|edge| (key(edge), edge["distance"].as_i64().expect("a distance"))).collect()
 }
 
@@ -137,7 +142,7 @@ async fn pages_cover_everything_once() {
     loop {
         let answer = answer(
             &format!("from: [\"{initiative}\"], depth: 20, first: 4{after}"),
-            "totalCount nodes { key } edges { cursor distance } pageInfo { hasNextPage hasPreviousPage startCursor endCursor }",
+            "totalCount nodes { id } edges { cursor distance } pageInfo { hasNextPage hasPreviousPage startCursor endCursor }",
         )
         .await;
         let page = &answer["data"]["reach"];
@@ -145,7 +150,7 @@ async fn pages_cover_everything_once() {
         let (edges, nodes) = (page["edges"].as_array().expect("edges"), page["nodes"].as_array().expect("nodes"));
         assert_eq!(page["pageInfo"]["hasPreviousPage"], !found.is_empty());
         assert_eq!(page["pageInfo"]["startCursor"], edges[0]["cursor"]);
-        let key = |node: &Json| node["key"].as_str().expect("a key").to_owned();
+        let key = |node: &Json| key_of(&node["id"]);
         found.extend(nodes.iter().zip(edges).map(|(node, edge)| (key(node), edge["distance"].as_i64().expect("one"))));
         assert_eq!(page["pageInfo"]["hasNextPage"], found.len() < whole.len());
         if found.len() == whole.len() {
