@@ -13,6 +13,7 @@ mod reach;
 mod resume;
 mod saga;
 mod search;
+mod sight;
 mod subscription;
 mod tree;
 
