@@ -309,6 +309,7 @@ async fn answer(engine: &Engine, sight: &Arc<Sight>, planned: &Planned, cost: u6
         bound,
         indexed,
         policy: engine.policy.load(),
+        people: CountedPeople::default(),
     };
     match run.answer(None, cost) {
         Ok((body, left)) => format!("{} for {}", String::from_utf8(body).expect("text"), cost - left),
