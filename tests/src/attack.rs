@@ -63,6 +63,13 @@ pub fn sound_for(issuer: &TestIssuer, subject: &str, scope: &str) -> String {
     key.sign(&header(key).to_string(), &claims.to_string())
 }
 
+/// A token that is as it should be, for some seconds.
+pub fn sound_for_seconds(issuer: &TestIssuer, seconds: u64) -> String {
+    let key = &issuer.keys.rsa;
+    let claims = with(claims(issuer), "exp", json!(now() + seconds));
+    key.sign(&header(key).to_string(), &claims.to_string())
+}
+
 /// Tokens that look odd and are as they should be.
 pub fn odd_and_sound(issuer: &TestIssuer) -> Vec<Attack> {
     let key = &issuer.keys.rsa;

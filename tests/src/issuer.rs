@@ -140,7 +140,10 @@ impl TestIssuer {
 
     /// The setting `issuers` that trusts it, for the environment.
     pub fn setting(&self) -> String {
-        format!("[{{issuer=\"{}\", audiences=[\"{AUDIENCE}\"], algorithms=[\"RS256\", \"ES256\"]}}]", self.name())
+        format!(
+            "[{{issuer=\"{}\", audiences=[\"{AUDIENCE}\"], algorithms=[\"RS256\", \"ES256\"], leeway_seconds=1}}]",
+            self.name()
+        )
     }
 
     /// How often each path was asked for.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::json;
 use spil_auth::{InternalKey, Permission};
 use spil_proto::model::Owner;
@@ -17,6 +18,15 @@ fn operator_key(folder: &Path) -> PathBuf {
     assert!(InternalKey::read(&made).expect("a key").is_development());
     assert!(!InternalKey::read(&path).expect("a key").is_development());
     path
+}
+
+/// The key by which the owner of people seals what tells who they are. In production it has to be there.
+fn personal_key(data: &Path) {
+    std::fs::create_dir(data).expect("a folder");
+    let path = data.join("personal.key");
+    std::fs::write(&path, STANDARD.encode([7; 32])).expect("written");
+    #[cfg(unix)]
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("made private");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -57,6 +67,7 @@ async fn tokens_are_those_of_issuers_and_the_gateway_follows_its_owners() {
     let issuer = TestIssuer::start().await;
     let folder = tempfile::tempdir().expect("a folder");
     let key = operator_key(folder.path());
+    personal_key(&folder.path().join("owners"));
     // The owners are in one process and the gateway is in another.
     let personal = folder.path().join("personal.key");
     std::fs::write(&personal, "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n").expect("written");

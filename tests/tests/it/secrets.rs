@@ -54,6 +54,8 @@ async fn no_log_has_a_secret_in_it() {
     let pem = std::fs::read_to_string(folder.path().join("development-key.pem")).expect("a key");
     let body = pem.lines().filter(|line| !line.starts_with(['-', '#'])).collect::<String>();
     secrets.0.push(("the key", body));
+    let personal = std::fs::read_to_string(folder.path().join("personal.key")).expect("a key");
+    secrets.0.push(("the personal key", personal.trim().to_owned()));
 
     let own = spil.token("canary", &Permission::ALL);
     let issued = attack::sound(&issuer, &issuer.keys.rsa);

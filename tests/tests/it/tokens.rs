@@ -4,7 +4,7 @@ use reqwest::{Method, StatusCode, header};
 use serde_json::{Value, json};
 use spil_auth::{InternalKey, Permission, Signer};
 use spil_proto::{
-    changefeed::v1::{ApplyRequest, SnapshotRequest, WatchRequest},
+    changefeed::v1::{ApplyRequest, EraseRequest, SnapshotRequest, WatchRequest},
     model::Owner,
     owner::OwnerClient,
 };
@@ -54,13 +54,14 @@ async fn socket_by_header(spil: &Spil, token: &str) -> u16 {
 }
 
 /// The calls of an owner, each with what it answers.
-async fn calls(owner: &mut OwnerClient, token: &str) -> [(&'static str, Result<(), Status>); 4] {
+async fn calls(owner: &mut OwnerClient, token: &str) -> [(&'static str, Result<(), Status>); 5] {
     let cursor = WatchRequest { after: None };
     [
         ("apply", owner.apply(token, ApplyRequest::default()).await.map(drop)),
         ("snapshot", owner.snapshot(token, SnapshotRequest::default()).await.map(drop)),
         ("watch", owner.watch(token, cursor).await.map(drop)),
         ("digest", owner.digest(token).await.map(drop)),
+        ("erase", owner.erase(token, EraseRequest::default()).await.map(drop)),
     ]
 }
 
@@ -143,9 +144,25 @@ async fn no_way_in_takes_a_token_that_is_not_sound() {
         let request = spil.client().request(Method::GET, "/graphql").query(&[("query", QUERY), (name, &sound)]);
         assert_eq!(request.send().await.expect("an answer").status(), StatusCode::UNAUTHORIZED, "{name}");
     }
+    ends_in_time(&spil, &issuer).await;
     ourselves(&spil, folder.path(), &mut owners).await;
     forbidden(&spil, &issuer).await;
     assert_eq!(spil.stop().await, Some(0));
+}
+
+/// A feed ends with the token that it was opened with.
+async fn ends_in_time(spil: &Spil, issuer: &TestIssuer) {
+    let token = attack::sound_for_seconds(issuer, 2);
+    let mut owner = spil.owner(Owner::Workforce);
+    let mut snapshot = owner.snapshot(&token, SnapshotRequest::default()).await.expect("a snapshot");
+    let after = snapshot.message().await.expect("a part").expect("a part").cursor;
+    let mut feed = owner.watch(&token, WatchRequest { after }).await.expect("a feed");
+    let end = loop {
+        if let Err(end) = feed.message().await {
+            break end;
+        }
+    };
+    assert_eq!((end.code(), end.message()), (Code::Unauthenticated, "the token has expired"));
 }
 
 /// What services say to owners is for owners, and for reading.

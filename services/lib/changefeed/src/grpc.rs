@@ -1,11 +1,12 @@
 //! The calls of an owner over gRPC. This is the only place that knows tonic's side of the server.
 
+mod expiry;
 mod status;
 
 use std::pin::Pin;
 
 use futures::{Stream, StreamExt};
-use spil_auth::Caller;
+use spil_auth::{AuthError, Caller};
 use spil_proto::{
     capability::v1::service::capability_service_server::{CapabilityService, CapabilityServiceServer},
     changefeed::v1::{
@@ -54,12 +55,17 @@ type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 impl Calls {
     async fn caller(&self, metadata: &MetadataMap) -> Result<Caller, Status> {
-        let header = metadata.get("authorization").and_then(|value| value.to_str().ok());
+        let mut shown = metadata.get_all("authorization").iter();
+        let header = shown.next().and_then(|value| value.to_str().ok());
+        if shown.next().is_some() {
+            // Which of them is meant, another server on the way may see otherwise.
+            return Err(status::of_token(&AuthError::Invalid));
+        }
         let token = header.and_then(|header| {
             let (scheme, token) = header.split_once(' ')?;
-            scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+            scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_matches(' '))
         });
-        let token = token.ok_or_else(|| Status::unauthenticated("a bearer token is needed"))?;
+        let token = token.ok_or_else(|| status::of_token(&AuthError::Missing))?;
         self.service.authenticate(token).await.map_err(|error| status::of_token(&error))
     }
 }
@@ -86,14 +92,16 @@ macro_rules! serve {
                 let caller = self.caller(request.metadata()).await?;
                 let stream = self.service.snapshot(&caller, request.into_inner()).await;
                 let stream = stream.map_err(|error| status::of_feed(&error))?;
-                Ok(Response::new(Box::pin(stream.map(|part| part.map_err(|error| status::of_feed(&error))))))
+                let parts = stream.map(|part| part.map_err(|error| status::of_feed(&error)));
+                Ok(Response::new(expiry::until(&caller, parts)))
             }
 
             async fn watch(&self, request: Request<WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
                 let caller = self.caller(request.metadata()).await?;
                 let stream = self.service.watch(&caller, request.into_inner()).await;
                 let stream = stream.map_err(|error| status::of_feed(&error))?;
-                Ok(Response::new(Box::pin(stream.map(|part| part.map_err(|error| status::of_feed(&error))))))
+                let parts = stream.map(|part| part.map_err(|error| status::of_feed(&error)));
+                Ok(Response::new(expiry::until(&caller, parts)))
             }
 
             async fn digest(&self, request: Request<DigestRequest>) -> Result<Response<DigestResponse>, Status> {
