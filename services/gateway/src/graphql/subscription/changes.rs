@@ -177,12 +177,12 @@ impl ChangeStream {
             }
             // Counted as sent before it is: if writing it fails, the subscription ends with an error and the place before.
             let past = self.reader.past(&revision, next);
-            if wanted.admits(&revision, event) {
-                if let Some(body) = self.written(&revision, number, entry, &past).await? {
-                    self.reader = past;
-                    self.current = Some(Current { revision, next, entry });
-                    return Ok(Some(body));
-                }
+            if wanted.admits(&revision, event)
+                && let Some(body) = self.written(&revision, number, entry, &past).await?
+            {
+                self.reader = past;
+                self.current = Some(Current { revision, next, entry });
+                return Ok(Some(body));
             }
             if next % PASSED_AT_ONCE == 0 {
                 tokio::task::yield_now().await;

@@ -300,11 +300,9 @@ impl StoredRevision {
     fn read(row: &QueryResult) -> Result<Self, StoreError> {
         let text = |index| Ok::<_, StoreError>(row.try_get_by_index::<Option<String>>(index)?.unwrap_or_default());
         let at: chrono::DateTime<chrono::Utc> = row.try_get_by_index(2)?;
-        let chain = match row.try_get_by_index::<Option<Vec<u8>>>(10)? {
-            None => None,
-            // One of another length fits to nothing.
-            Some(bytes) => Some(Chain::from_bytes(&bytes).unwrap_or(Chain::start(Uuid::nil(), 0))),
-        };
+        let chain = row.try_get_by_index::<Option<Vec<u8>>>(10)?;
+        // One of another length fits to nothing.
+        let chain = chain.map(|bytes| Chain::from_bytes(&bytes).unwrap_or(Chain::start(Uuid::nil(), 0)));
         Ok(Self {
             number: unsigned(row.try_get_by_index(0)?),
             mark: head::mark_of(row.try_get_by_index(1)?),

@@ -178,13 +178,10 @@ pub(in crate::store) async fn refuse_erased(
     refused.extend(names.iter().filter(|(mark, _)| erased.contains(&mark.bytes()[..])).map(|(_, id)| *id));
     let fault = || problem("", ProblemCode::Erased, "the person was erased");
     for id in refused {
+        let is_stored = set.changed().any(|change| change.id == id && change.stored.is_some());
         let invalid = ItemResult {
             outcome: Outcome::Invalid.into(),
-            id: set
-                .changed()
-                .any(|change| change.id == id && change.stored.is_some())
-                .then(|| id.as_bytes().to_vec())
-                .unwrap_or_default(),
+            id: if is_stored { id.as_bytes().to_vec() } else { Vec::new() },
             problems: vec![fault()],
             ..ItemResult::default()
         };
