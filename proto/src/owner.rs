@@ -10,7 +10,7 @@ use crate::{
     },
     initiative::v1::service::initiative_service_client::InitiativeServiceClient,
     model::Owner,
-    workforce::v1::service::workforce_service_client::WorkforceServiceClient,
+    workforce::v1::service::{WhoIsRequest, WhoIsResponse, workforce_service_client::WorkforceServiceClient},
 };
 
 /// The most bytes of one message: a batch or a part of a snapshot.
@@ -112,6 +112,17 @@ impl OwnerClient {
     /// What the owner or the connection answers; `NOT_FOUND` if there is no such person.
     pub async fn erase(&mut self, token: &str, request: EraseRequest) -> Result<EraseResponse, Status> {
         call!(self.erase(authorized(token, request)?))
+    }
+
+    /// Asks the owner of the workers who has a name.
+    ///
+    /// # Errors
+    /// What the owner or the connection answers; `UNIMPLEMENTED` of an owner that has no workers.
+    pub async fn who_is(&mut self, token: &str, request: WhoIsRequest) -> Result<WhoIsResponse, Status> {
+        match &mut self.inner {
+            Inner::Workforce(client) => client.who_is(authorized(token, request)?).await.map(Response::into_inner),
+            Inner::Capability(_) | Inner::Initiative(_) => Err(Status::unimplemented("this owner has no workers")),
+        }
     }
 }
 

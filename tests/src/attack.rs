@@ -37,7 +37,7 @@ fn header(key: &TestKey) -> Value {
 fn claims(issuer: &TestIssuer) -> Value {
     json!({
         "iss": issuer.name(), "aud": AUDIENCE, "sub": "somebody", "iat": now(), "exp": now() + 600,
-        "scope": "read write admin personal audit",
+        "scope": "read write admin personal audit follow",
     })
 }
 

@@ -27,7 +27,10 @@ use spil_proto::{
     initiative::v1::service::initiative_service_server::{InitiativeService, InitiativeServiceServer},
     model::{Kind, Owner, Value, field},
     owner::OwnerClient,
-    workforce::v1::service::workforce_service_server::{WorkforceService, WorkforceServiceServer},
+    workforce::v1::service::{
+        WhoIsRequest, WhoIsResponse,
+        workforce_service_server::{WorkforceService, WorkforceServiceServer},
+    },
 };
 use tokio::{net::TcpListener, sync::watch};
 use tonic::{
@@ -81,7 +84,7 @@ impl Log {
 }
 
 macro_rules! serve {
-    ($service:ident) => {
+    ($service:ident $(, $more:item)*) => {
         #[tonic::async_trait]
         impl $service for Log {
             type SnapshotStream = BoxStream<'static, Result<SnapshotResponse, Status>>;
@@ -107,12 +110,19 @@ macro_rules! serve {
             async fn erase(&self, _: Call<EraseRequest>) -> Result<Answer<EraseResponse>, Status> {
                 Err(Status::unimplemented("erase"))
             }
+
+            $($more)*
         }
     };
 }
 
 serve!(CapabilityService);
-serve!(WorkforceService);
+serve!(
+    WorkforceService,
+    async fn who_is(&self, _: Call<WhoIsRequest>) -> Result<Answer<WhoIsResponse>, Status> {
+        Err(Status::unimplemented("who_is"))
+    }
+);
 serve!(InitiativeService);
 
 struct Token;

@@ -23,7 +23,7 @@ const QUEUE: usize = 64;
 
 /// Gives the token with which the followers read. It is asked each time a stream is opened, since a token does not last.
 pub trait FeedToken: Send + Sync + 'static {
-    /// A token with the permission `read`.
+    /// A token that may follow.
     ///
     /// # Errors
     /// If there is none; the follower tries again later.

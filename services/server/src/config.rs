@@ -58,6 +58,8 @@ pub struct Config {
     pub personal_key: Option<PathBuf>,
     /// Whether the workforce owner erases, every day, the people who left longer ago than the register of personal data lets their data be kept.
     pub retention: bool,
+    /// The policy: who may what. The built-in one where nothing is said. It is read again whenever it changes, by every role.
+    pub policy: Option<PathBuf>,
     /// How many threads answer HTTP requests; as many as there are cores where nothing is said.
     pub http_workers: Option<usize>,
     /// How many seconds requests that are under way may take when the process is asked to stop.
@@ -194,6 +196,7 @@ impl Default for Config {
             issuers: Vec::new(),
             personal_key: None,
             retention: true,
+            policy: None,
             http_workers: None,
             drain_seconds: 10,
             max_streams: 10_000,

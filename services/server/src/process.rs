@@ -9,8 +9,11 @@ use std::{
     time::Duration,
 };
 
+use spil_access::{PolicyError, PolicyHandle};
 use spil_auth::{InternalKey, IssuerError, KeyError, SignError, Signer, Trust, TrustedIssuers, Verifier};
-use spil_changefeed::{OwnerService, PersonalKey, PersonalKeyError, Store, StoreConfig, StoreError, WallClock};
+use spil_changefeed::{
+    OwnerService, OwnerToken, PersonalKey, PersonalKeyError, RemotePeople, Store, StoreConfig, StoreError, WallClock,
+};
 use spil_gateway::{
     aggregate::Threshold,
     follow::{FeedToken, FeedTokenError, Followers},
@@ -42,6 +45,11 @@ const RETENTION_PAUSE: Duration = Duration::from_secs(24 * 3600);
 /// How long a token lasts with which the gateway opens a stream of an owner.
 const FEED_TOKEN_LIFETIME: Duration = Duration::from_secs(300);
 
+/// How long a token lasts with which one owner asks another.
+const OWNER_TOKEN_LIFETIME: Duration = Duration::from_secs(60);
+/// How often the file of the policy is looked at.
+const POLICY_INTERVAL: Duration = Duration::from_secs(2);
+
 /// A process that runs its roles.
 pub struct Process {
     /// Where GraphQL is answered, if it is.
@@ -56,6 +64,7 @@ pub struct Process {
     pub live: Option<Arc<Live>>,
     /// Whose tokens are taken, by the gateway; by owners those of our services too.
     trust: Trust,
+    policy: Arc<PolicyHandle>,
     stop: CancellationToken,
     tasks: Vec<JoinHandle<()>>,
     gateway: Option<Gateway>,
@@ -144,6 +153,9 @@ pub enum StartError {
     /// The settings do not make sense.
     #[error("the settings can not be used")]
     Config(#[from] ConfigError),
+    /// The policy can not be used.
+    #[error("`policy` can not be used")]
+    Policy(#[from] PolicyError),
     /// The manifest of trusted documents can not be used.
     #[error("`trusted_documents` is {}, which can not be used", path.display())]
     TrustedDocuments {
@@ -192,6 +204,7 @@ impl Process {
             signer,
             live: None,
             trust,
+            policy: PolicyHandle::open(config.policy.as_deref())?,
             stop: CancellationToken::new(),
             tasks: Vec::new(),
             gateway: None,
@@ -207,9 +220,11 @@ impl Process {
     }
 
     async fn start_roles(&mut self, config: &Config) -> Result<(), StartError> {
+        self.watch_policy();
         let mut services = Vec::new();
         let verifier = Verifier::new(&self.trust.clone().and_services(&self.signer));
-        for owner in Owner::ALL {
+        // The owner of the workers comes first: the others ask it who somebody is.
+        for owner in [Owner::Workforce, Owner::Capability, Owner::Initiative] {
             if config.is_local(owner) {
                 let service = self.open(config, owner, &verifier).await?;
                 services.push(service.clone());
@@ -221,6 +236,7 @@ impl Process {
                 self.clients.push(OwnerClient::new(owner, channel));
             }
         }
+        self.clients.sort_by_key(OwnerClient::owner);
         if !services.is_empty() {
             self.listen_grpc(config.grpc_listen, spil_changefeed::routes(services)).await?;
         }
@@ -263,7 +279,11 @@ impl Process {
             Owner::Initiative => spil_initiative::rules(),
         };
         let has_people = store.needs_personal_key();
-        let service = OwnerService::new(store, rules, verifier.clone(), Arc::new(WallClock));
+        let mut service = OwnerService::new(store, rules, verifier.clone(), Arc::new(WallClock))
+            .with_policy(Arc::clone(&self.policy));
+        if let Some(workers) = self.clients.iter().find(|client| client.owner() == Owner::Workforce) {
+            service = service.with_people(Arc::new(RemotePeople::new(workers.clone(), self.owner_token())));
+        }
         if has_people && config.retention {
             let (stop, service) = (self.stop.child_token(), service.clone());
             self.tasks.push(tokio::spawn(async move {
@@ -271,6 +291,32 @@ impl Process {
             }));
         }
         Ok(service)
+    }
+
+    /// Signs what an owner shows when it asks another.
+    fn owner_token(&self) -> OwnerToken {
+        let signer = self.signer.clone();
+        Arc::new(move || signer.sign_service(OWNER_TOKEN_LIFETIME).ok())
+    }
+
+    /// Reads the policy again whenever its file changes.
+    fn watch_policy(&mut self) {
+        if !self.policy.is_watched() {
+            return;
+        }
+        let (policy, stop) = (Arc::clone(&self.policy), self.stop.child_token());
+        let watch = async move {
+            loop {
+                tokio::time::sleep(POLICY_INTERVAL).await;
+                let policy = Arc::clone(&policy);
+                if let Err(error) = tokio::task::spawn_blocking(move || policy.look()).await {
+                    tracing::error!(%error, "the policy could not be read");
+                }
+            }
+        };
+        self.tasks.push(tokio::spawn(async move {
+            let _ = stop.run_until_cancelled(watch).await;
+        }));
     }
 
     async fn listen_grpc(&mut self, address: SocketAddr, routes: Routes) -> Result<(), StartError> {
@@ -295,13 +341,17 @@ impl Process {
         let clients: [OwnerClient; 3] = std::mem::take(&mut self.clients).try_into().map_err(|_| StartError::Owners)?;
         self.clients = clients.to_vec();
         let live = Arc::new(Live::empty());
-        let followers = Followers::start(Arc::clone(&live), clients.clone(), Arc::new(FeedSigner(self.signer.clone())));
+        let feed_token: Arc<dyn FeedToken> = Arc::new(FeedSigner(self.signer.clone()));
+        let followers = Followers::start(Arc::clone(&live), clients.clone(), Arc::clone(&feed_token));
         let limits = Limits::default();
         let rules = self.document_rules(config, schema, &limits)?;
-        let engine = Engine::new(schema, Arc::clone(&live), clients, limits).with_rules(rules);
         // What the settings allow can be one.
         let smallest = u32::try_from(config.smallest_group).ok().and_then(|people| Threshold::new(people).ok());
-        let engine = engine.with_smallest_group(smallest.unwrap_or_default());
+        let engine = Engine::new(schema, Arc::clone(&live), clients, limits)
+            .with_smallest_group(smallest.unwrap_or_default())
+            .with_rules(rules)
+            .with_policy(Arc::clone(&self.policy))
+            .with_feed_token(feed_token);
         engine.prepare_search();
         let address = config.listen;
         let failed = |source| StartError::Listen { address, flag: "--listen", source };

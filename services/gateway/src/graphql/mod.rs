@@ -67,6 +67,7 @@ use self::{
 use crate::{
     access::{Sights, View},
     aggregate::People,
+    follow::FeedToken,
     live::{self, Live, Published},
     search::{Indexed, Search},
 };
@@ -135,6 +136,8 @@ pub struct Engine {
     policy: Arc<PolicyHandle>,
     people: Arc<People>,
     sights: Arc<Sights>,
+    /// What the owners' logs are read with; the caller's own token where there is none.
+    feed_token: Option<Arc<dyn FeedToken>>,
     /// How many costly queries run at once.
     heavy: Arc<Semaphore>,
     subscriptions: Subscriptions,
@@ -150,7 +153,20 @@ impl Engine {
         let subscriptions = Subscriptions::new(&limits);
         let (policy, sights, search) = (PolicyHandle::built_in(), Arc::default(), OnceLock::new());
         let people = Arc::new(People::new(Threshold::default()));
-        Self { schema, documents, live, clients, limits, policy, people, sights, heavy, subscriptions, search }
+        Self {
+            schema,
+            documents,
+            live,
+            clients,
+            limits,
+            policy,
+            people,
+            sights,
+            feed_token: None,
+            heavy,
+            subscriptions,
+            search,
+        }
     }
 
     /// Starts to build the index for searches, which else is built when somebody searches. Needs a runtime.
@@ -181,6 +197,23 @@ impl Engine {
     pub fn with_smallest_group(mut self, threshold: Threshold) -> Self {
         self.people = Arc::new(People::new(threshold));
         self
+    }
+
+    /// The same engine with a token of its own, by which it reads what subscribers have missed from the owners' logs: callers may not read
+    /// these, since everything is in them.
+    #[must_use]
+    pub fn with_feed_token(mut self, token: Arc<dyn FeedToken>) -> Self {
+        self.feed_token = Some(token);
+        self
+    }
+
+    /// The token to read an owner's log with for a caller.
+    fn log_token(&self, callers: &str) -> Result<String, GraphqlError> {
+        let Some(token) = &self.feed_token else { return Ok(callers.to_owned()) };
+        token.feed_token().map_err(|error| {
+            tracing::error!(error = &error as &dyn std::error::Error, "the owners' logs can not be read");
+            GraphqlError::new(Code::Internal, "the changes could not be read")
+        })
     }
 
     /// What a caller may do by the policy in force, and see for a purpose.

@@ -28,6 +28,7 @@ use spil_graph::Row;
 use spil_proto::model::{Kind, Step};
 
 use super::{
+    demand::Demand,
     error::{Code, GraphqlError},
     limits::Limits,
 };
@@ -44,6 +45,8 @@ pub(super) struct Plan {
     pub(super) root: Root,
     /// The arguments of the fields that have any, by slot.
     pub(super) slots: Vec<Slot>,
+    /// What has to be allowed before it is run.
+    pub(super) demands: Vec<Demand>,
     /// Whether it was found to be too much work for a thread that answers others too.
     pub(super) is_heavy: AtomicBool,
 }
@@ -391,7 +394,8 @@ pub(super) fn compile(
         }
         OperationType::Subscription => Root::Subscription(Box::new(compiler.subscription(&operation.selection_set)?)),
     };
-    let plan = Plan { root, slots: compiler.into_slots(), is_heavy: AtomicBool::new(false) };
+    let (slots, demands) = compiler.into_parts();
+    let plan = Plan { root, slots, demands, is_heavy: AtomicBool::new(false) };
     if plan.introspections() > MAX_INTROSPECTIONS {
         return Err(GraphqlError::new(
             Code::TooLarge,

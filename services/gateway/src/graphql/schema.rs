@@ -490,6 +490,8 @@ enum UserErrorCode {
   VERSION_CONFLICT
   "The `clientMutationId` was used for another input."
   MUTATION_ID_REUSED
+  "The policy does not let the caller write this: the field that `path` leads to, or the record."
+  FORBIDDEN
 }
 
 "How the graph that answers is doing."

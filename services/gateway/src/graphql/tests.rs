@@ -1,6 +1,7 @@
 //! Queries over a small graph, through the engine.
 
 mod attack;
+mod coverage;
 mod facets;
 mod filter;
 mod leak;

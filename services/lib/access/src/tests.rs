@@ -476,3 +476,12 @@ proptest! {
         prop_assert_eq!(viewer.key(), viewer_of(&entries).key());
     }
 }
+
+#[test]
+fn our_own_services_follow_whatever_the_policy_says_and_write_nothing() {
+    let service = Caller::new("spil", []).of_issuer(spil_auth::SERVICE_ISSUER);
+    let viewer = Policy::nothing().viewer(&service, None);
+    assert!(Kind::ALL.iter().all(|kind| viewer.may(Action::Follow, *kind)));
+    assert!(Action::ALL.into_iter().filter(|action| action.is_write()).all(|action| !viewer.may_any(action)));
+    assert!(!viewer.may_any(Action::Identify));
+}

@@ -9,7 +9,7 @@ use crate::{ISSUER, SERVICE_ISSUER};
 /// Something a caller may be allowed to do. Each stands for itself: `write` does not include `read`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Permission {
-    /// Query the graph, follow the feeds.
+    /// Query the graph.
     Read,
     /// Create, update and retire records.
     Write,
@@ -19,14 +19,22 @@ pub enum Permission {
     Personal,
     /// Read who changed what and who read what about whom.
     Audit,
+    /// Read the raw snapshots and change feeds of the owners.
+    Follow,
 }
 
 impl Permission {
     /// Every permission.
-    pub const ALL: [Permission; 5] =
-        [Permission::Read, Permission::Write, Permission::Admin, Permission::Personal, Permission::Audit];
+    pub const ALL: [Permission; 6] = [
+        Permission::Read,
+        Permission::Write,
+        Permission::Admin,
+        Permission::Personal,
+        Permission::Audit,
+        Permission::Follow,
+    ];
 
-    /// Its name in tokens: `read`, `write`, `admin`, `personal`, `audit`.
+    /// Its name in tokens: `read`, `write`, `admin`, `personal`, `audit`, `follow`.
     pub fn name(self) -> &'static str {
         match self {
             Permission::Read => "read",
@@ -34,6 +42,7 @@ impl Permission {
             Permission::Admin => "admin",
             Permission::Personal => "personal",
             Permission::Audit => "audit",
+            Permission::Follow => "follow",
         }
     }
 
@@ -44,6 +53,7 @@ impl Permission {
             Permission::Admin => 4,
             Permission::Personal => 8,
             Permission::Audit => 16,
+            Permission::Follow => 32,
         }
     }
 }
@@ -67,7 +77,7 @@ impl FromStr for Permission {
 
 /// A name that is no permission.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{name}` is no permission; there are `read`, `write`, `admin`, `personal` and `audit`")]
+#[error("`{name}` is no permission; there are `read`, `write`, `admin`, `personal`, `audit` and `follow`")]
 pub struct UnknownPermission {
     name: String,
 }

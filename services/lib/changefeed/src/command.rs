@@ -10,6 +10,7 @@ mod form;
 pub(crate) mod needs;
 mod normalise;
 pub(crate) mod one_way;
+pub(crate) mod permit;
 pub(crate) mod prepare;
 pub(crate) mod provenance;
 pub(crate) mod working_set;

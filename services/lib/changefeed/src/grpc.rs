@@ -2,6 +2,8 @@
 
 mod expiry;
 mod status;
+#[cfg(test)]
+mod tests;
 
 use std::pin::Pin;
 
@@ -16,7 +18,10 @@ use spil_proto::{
     initiative::v1::service::initiative_service_server::{InitiativeService, InitiativeServiceServer},
     model::Owner,
     owner::MAX_MESSAGE_BYTES,
-    workforce::v1::service::workforce_service_server::{WorkforceService, WorkforceServiceServer},
+    workforce::v1::service::{
+        WhoIsRequest, WhoIsResponse,
+        workforce_service_server::{WorkforceService, WorkforceServiceServer},
+    },
 };
 use tonic::{Request, Response, Status, metadata::MetadataMap, service::Routes};
 
@@ -72,7 +77,7 @@ impl Calls {
 
 /// The same four calls under the name of each owner.
 macro_rules! serve {
-    ($service:ident) => {
+    ($service:ident $(, $more:item)*) => {
         #[tonic::async_trait]
         impl $service for Calls {
             type SnapshotStream = Answers<SnapshotResponse>;
@@ -115,10 +120,19 @@ macro_rules! serve {
                 let answer = self.service.erase(&caller, request.into_inner()).await;
                 answer.map(Response::new).map_err(|error| status::of_erase(&error))
             }
+
+            $($more)*
         }
     };
 }
 
 serve!(CapabilityService);
-serve!(WorkforceService);
+serve!(
+    WorkforceService,
+    async fn who_is(&self, request: Request<WhoIsRequest>) -> Result<Response<WhoIsResponse>, Status> {
+        let caller = self.caller(request.metadata()).await?;
+        let answer = self.service.who_is(&caller, request.into_inner()).await;
+        answer.map(Response::new).map_err(|error| status::of_who_is(&error))
+    }
+);
 serve!(InitiativeService);

@@ -3,22 +3,25 @@
 mod apply;
 mod erase;
 mod feed;
+mod people;
 mod retention;
 mod snapshot;
 
 use std::sync::Arc;
 
-use spil_auth::{AuthError, Caller, Forbidden, Permission, Verifier};
+use spil_access::{Action, Denied, PolicyHandle, Viewer};
+use spil_auth::{AuthError, Caller, Verifier};
 use spil_proto::{
     changefeed::v1::{DigestResponse, KindDigest},
-    model::Owner,
+    model::{Kind, Owner},
 };
 
 pub use apply::ApplyError;
 pub use erase::EraseError;
 pub use feed::{FeedError, FeedLimits, FeedStream};
+pub use people::WhoIsError;
 
-use crate::{Clock, Rules, Store, StoreError};
+use crate::{Clock, People, Rules, Store, StoreError, person::Nobody};
 
 /// An owner: its database, its rules and whom it trusts. Cheap to clone.
 #[derive(Clone)]
@@ -28,6 +31,8 @@ pub struct OwnerService {
     verifier: Verifier,
     clock: Arc<dyn Clock>,
     limits: FeedLimits,
+    policy: Arc<PolicyHandle>,
+    people: Arc<dyn People>,
 }
 
 /// Why a digest could not be made.
@@ -35,7 +40,7 @@ pub struct OwnerService {
 pub enum DigestError {
     /// The caller may not.
     #[error(transparent)]
-    Forbidden(#[from] Forbidden),
+    Forbidden(#[from] Denied),
     /// The database can not.
     #[error("the records can not be read")]
     Store(#[from] StoreError),
@@ -44,7 +49,8 @@ pub enum DigestError {
 impl OwnerService {
     /// An owner on a database that is migrated.
     pub fn new(store: Store, rules: Arc<dyn Rules>, verifier: Verifier, clock: Arc<dyn Clock>) -> Self {
-        Self { store, rules, verifier, clock, limits: FeedLimits::default() }
+        let (limits, policy, people) = (FeedLimits::default(), PolicyHandle::built_in(), Arc::new(Nobody));
+        Self { store, rules, verifier, clock, limits, policy, people }
     }
 
     /// The same with other limits for streams.
@@ -52,6 +58,31 @@ impl OwnerService {
     pub fn with_limits(mut self, limits: FeedLimits) -> Self {
         self.limits = limits;
         self
+    }
+
+    /// The same with another policy than the built-in one.
+    #[must_use]
+    pub fn with_policy(mut self, policy: Arc<PolicyHandle>) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// The same with somebody to ask who a caller is. The owner of the workers knows it itself.
+    #[must_use]
+    pub fn with_people(mut self, people: Arc<dyn People>) -> Self {
+        self.people = people;
+        self
+    }
+
+    /// What a caller may do.
+    pub(crate) fn viewer(&self, caller: &Caller) -> Viewer {
+        self.policy.load().viewer(caller, None)
+    }
+
+    /// Says whether a caller may read the raw records of some kinds, all that this owner has.
+    fn may_follow(&self, caller: &Caller, kinds: impl IntoIterator<Item = Kind>) -> Result<(), Denied> {
+        let viewer = self.viewer(caller);
+        kinds.into_iter().try_for_each(|kind| viewer.require(Action::Follow, kind))
     }
 
     /// Which owner it is.
@@ -70,9 +101,9 @@ impl OwnerService {
     /// The checksums of all kinds, of the tables and not of the log.
     ///
     /// # Errors
-    /// If the caller may not read, or the database can not be read.
+    /// If the caller may not follow, or the database can not be read.
     pub async fn digest(&self, caller: &Caller) -> Result<DigestResponse, DigestError> {
-        caller.require(Permission::Read)?;
+        self.may_follow(caller, self.owner().kinds())?;
         let (head, sums) = self.store.digest().await?;
         let kinds = sums
             .into_iter()

@@ -111,7 +111,7 @@ fn refuse_strangers(live: &Live, args: &DemoArgs, size: DemoSize) -> Result<(), 
 
 /// Waits until the graph shows what the owners have now.
 async fn wait_until_shown(live: &Live, process: &mut Process) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let token = process.signer.sign("demo", &[Permission::Read], TOKEN_LIFETIME)?;
+    let token = process.signer.sign_service(TOKEN_LIFETIME)?;
     for client in &mut process.clients {
         let owner = client.owner();
         let head = head(client, &token)

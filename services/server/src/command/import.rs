@@ -92,7 +92,7 @@ pub(super) async fn run(config: &Config, args: ImportArgs) -> Outcome {
         None if config.profile == Profile::Production => return Err(ImportStartError::InProduction.into()),
         None => {
             let key = InternalKey::read(&config.key_file()).map_err(ImportStartError::NoToken)?;
-            Signer::new(&key)?.sign("spil-import", &[Permission::Read, Permission::Write], TOKEN_LIFETIME)?
+            Signer::new(&key)?.sign("spil-import", &[Permission::Write, Permission::Follow], TOKEN_LIFETIME)?
         }
     };
     let [capability, workforce, initiative] = Owner::ALL.map(|owner| {

@@ -4,6 +4,7 @@ mod audit;
 mod demo;
 mod import;
 mod migrate;
+mod policy;
 mod probe;
 mod schema;
 mod serve;
@@ -48,6 +49,11 @@ enum Command {
     Schema {
         #[command(subcommand)]
         command: Option<schema::SchemaCommand>,
+    },
+    /// Checks or tests a policy: who may what.
+    Policy {
+        #[command(subcommand)]
+        command: policy::PolicyCommand,
     },
     /// Reads CSV files into the graph, as a mapping says.
     Import(import::ImportArgs),
@@ -97,6 +103,7 @@ async fn dispatch(cli: Cli) -> Outcome {
         Command::Migrate => migrate::run(&Config::load(&cli.flags)?).await,
         Command::Token(args) => token::run(&Config::load(&cli.flags)?, &args).await,
         Command::Schema { command } => schema::run(command),
+        Command::Policy { command } => policy::run(&Config::load(&cli.flags)?, command),
         Command::Import(args) => import::run(&Config::load(&cli.flags)?, args).await,
         Command::Audit { command } => audit::run(&Config::load(&cli.flags)?, &command).await,
         Command::Subject { command } => subject::run(&Config::load(&cli.flags)?, command).await,

@@ -14,7 +14,7 @@ pub(crate) struct TokenArgs {
     /// Whom the token names; the actor of every change made with it.
     #[arg(long, default_value = "developer")]
     subject: String,
-    /// What its bearer may do, separated by commas: read, write, admin, personal, audit.
+    /// What its bearer may do, separated by commas: read, write, admin, personal, audit, follow.
     #[arg(long, visible_alias = "scope", default_value = "read,write", value_delimiter = ',')]
     permissions: Vec<Permission>,
     /// The key of the worker that the bearer is.

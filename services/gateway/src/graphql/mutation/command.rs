@@ -158,6 +158,7 @@ fn code_name(code: ProblemCode) -> &'static str {
         ProblemCode::Retired => "RETIRED",
         ProblemCode::Immutable => "IMMUTABLE",
         ProblemCode::Erased => "ERASED",
+        ProblemCode::Forbidden => "FORBIDDEN",
         ProblemCode::Rule | ProblemCode::Unspecified => "RULE",
     }
 }

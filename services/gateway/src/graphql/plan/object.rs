@@ -11,7 +11,10 @@ use super::{
     collect::{Collector, Group},
     erase::erased_kind,
 };
-use crate::graphql::error::{Code, GraphqlError};
+use crate::graphql::{
+    demand::{self, Demand},
+    error::{Code, GraphqlError},
+};
 
 /// The interfaces that every record implements, and the union that every record is of.
 const RECORD_INTERFACES: [&str; 3] = ["Node", "Record", "_Entity"];
@@ -26,6 +29,7 @@ pub(crate) struct What {
 pub(super) struct Compiler<'d> {
     collector: Collector<'d>,
     slots: Vec<Slot>,
+    demands: Vec<Demand>,
     path: Vec<Box<str>>,
     /// Whether the next record may turn out to be of another kind than it is looked at for.
     is_any_kind: bool,
@@ -35,11 +39,27 @@ pub(super) type Compiled<T> = Result<Vec<Item<T>>, GraphqlError>;
 
 impl<'d> Compiler<'d> {
     pub(super) fn new(document: &'d ExecutableDocument, variables: &'d JsonMap) -> Self {
-        Self { collector: Collector { document, variables }, slots: Vec::new(), path: Vec::new(), is_any_kind: false }
+        Self {
+            collector: Collector { document, variables },
+            slots: Vec::new(),
+            demands: Vec::new(),
+            path: Vec::new(),
+            is_any_kind: false,
+        }
     }
 
-    pub(super) fn into_slots(self) -> Vec<Slot> {
-        self.slots
+    /// The arguments, by slot, and what has to be allowed.
+    pub(super) fn into_parts(self) -> (Vec<Slot>, Vec<Demand>) {
+        (self.slots, self.demands)
+    }
+
+    /// Takes down what a field at the top needs.
+    pub(super) fn demand(&mut self, type_name: &str, field: &str) -> Result<(), GraphqlError> {
+        let demand = demand::of_field(type_name, field).ok_or_else(|| unknown(field))?;
+        if !self.demands.contains(&demand) {
+            self.demands.push(demand);
+        }
+        Ok(())
     }
 
     pub(super) fn fields(&self, set: &'d SelectionSet, type_name: &str) -> IndexMap<&'d str, Group<'d>> {
@@ -49,6 +69,7 @@ impl<'d> Compiler<'d> {
     pub(super) fn query(&mut self, sets: impl IntoIterator<Item = &'d SelectionSet>) -> Compiled<QueryField> {
         let groups = self.collector.fields(sets, "Query", &[]);
         self.items(groups, |this, name, group| {
+            this.demand("Query", name)?;
             Ok(match name {
                 "__typename" => QueryField::TypeName,
                 "__schema" | "__type" => QueryField::Introspection,
@@ -85,6 +106,7 @@ impl<'d> Compiler<'d> {
     pub(super) fn mutation(&mut self, set: &'d SelectionSet) -> Compiled<MutationField> {
         let groups = self.collector.fields([set], "Mutation", &[]);
         self.items(groups, |this, name, group| {
+            this.demand("Mutation", name)?;
             if name == "__typename" {
                 return Ok(MutationField::TypeName);
             }

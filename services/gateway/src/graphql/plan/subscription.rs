@@ -45,6 +45,7 @@ impl<'d> Compiler<'d> {
     pub(super) fn subscription(&mut self, set: &'d SelectionSet) -> Result<Item<SubscriptionField>, GraphqlError> {
         let groups = self.fields(set, "Subscription");
         let mut items = self.items(groups, |this, name, group| {
+            this.demand("Subscription", name)?;
             Ok(match name {
                 "changes" => {
                     let slot = this.slot(group, Purpose::Changes);

@@ -256,7 +256,7 @@ impl ChangeStream {
             let client = self.engine.clients.iter().find(|client| client.owner() == *owner);
             let client = client.ok_or_else(|| GraphqlError::from(Halt::Mismatch))?.clone();
             let turns = Arc::clone(&self.engine.subscriptions.turns);
-            *piece = Some(fill::read(turns, client, self.token.clone(), at).await?);
+            *piece = Some(fill::read(turns, client, self.engine.log_token(&self.token)?, at).await?);
         }
         let Some(revision) = piece.as_mut().and_then(|piece| piece.revisions.pop_front()) else { return Ok(()) };
         match self.reader.meets_revision(&revision) {

@@ -13,7 +13,10 @@ use spil_proto::{
         Outcome, Problem, ProblemCode, SnapshotRequest, SnapshotResponse, WatchRequest, WatchResponse, target,
     },
     initiative::v1::service::initiative_service_server::{InitiativeService, InitiativeServiceServer},
-    workforce::v1::service::workforce_service_server::{WorkforceService, WorkforceServiceServer},
+    workforce::v1::service::{
+        WhoIsRequest, WhoIsResponse,
+        workforce_service_server::{WorkforceService, WorkforceServiceServer},
+    },
 };
 use tonic::{Request as Call, Response as Reply, Status, transport::Server};
 
@@ -122,7 +125,7 @@ impl Fake {
 type Nothing<T> = stream::Empty<Result<T, Status>>;
 
 macro_rules! serve {
-    ($service:ident) => {
+    ($service:ident $(, $more:item)*) => {
         #[tonic::async_trait]
         impl $service for Fake {
             type SnapshotStream = Nothing<SnapshotResponse>;
@@ -147,12 +150,19 @@ macro_rules! serve {
             async fn erase(&self, _: Call<EraseRequest>) -> Result<Reply<EraseResponse>, Status> {
                 Err(Status::unimplemented("not needed"))
             }
+
+            $($more)*
         }
     };
 }
 
 serve!(CapabilityService);
-serve!(WorkforceService);
+serve!(
+    WorkforceService,
+    async fn who_is(&self, _: Call<WhoIsRequest>) -> Result<Reply<WhoIsResponse>, Status> {
+        Err(Status::unimplemented("not needed"))
+    }
+);
 serve!(InitiativeService);
 
 /// An engine over the sample, and its owners in the order of [`Owner::ALL`].

@@ -62,7 +62,7 @@ fn one(command: &Prepared, set: &mut WorkingSet, context: &mut Context<'_>) -> I
     }
 }
 
-fn target_field(command: &Prepared) -> &'static str {
+pub(super) fn target_field(command: &Prepared) -> &'static str {
     match &command.target {
         Some(Name::Key(_)) => "key",
         Some(Name::External(_)) => "external_ids",

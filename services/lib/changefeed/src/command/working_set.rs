@@ -89,6 +89,11 @@ impl WorkingSet {
         self.records.get(&(kind, id)).map(|slot| &slot.now)
     }
 
+    /// A record as it is stored; none if it is new.
+    pub(crate) fn stored(&self, kind: Kind, id: Uuid) -> Option<&Record> {
+        self.records.get(&(kind, id))?.stored.as_ref()
+    }
+
     /// Whether a record is live; `None` if it is not there.
     pub(crate) fn is_live(&self, kind: Kind, id: Uuid) -> Option<bool> {
         match self.get(kind, id) {

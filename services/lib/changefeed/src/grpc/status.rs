@@ -3,7 +3,7 @@
 use spil_auth::AuthError;
 use tonic::Status;
 
-use crate::{ApplyError, DigestError, EraseError, FeedError, StoreError};
+use crate::{ApplyError, DigestError, EraseError, FeedError, PersonError, StoreError, WhoIsError};
 
 pub(super) fn of_token(error: &AuthError) -> Status {
     match error {
@@ -20,7 +20,27 @@ pub(super) fn of_apply(error: &ApplyError) -> Status {
         ApplyError::TooLarge(_) => Status::resource_exhausted(error.to_string()),
         ApplyError::Contended => Status::aborted(error.to_string()),
         ApplyError::Stopping => Status::unavailable(error.to_string()),
+        ApplyError::Person(source) => of_person(source),
         ApplyError::Store(source) => of_store(source),
+    }
+}
+
+pub(super) fn of_who_is(error: &WhoIsError) -> Status {
+    match error {
+        WhoIsError::Forbidden(forbidden) => Status::permission_denied(forbidden.to_string()),
+        WhoIsError::Request => Status::invalid_argument(error.to_string()),
+        WhoIsError::Person(source) => of_person(source),
+    }
+}
+
+fn of_person(error: &PersonError) -> Status {
+    match error {
+        PersonError::Store(source) => of_store(source),
+        PersonError::Unreachable(source) => {
+            tracing::warn!(code = %source.code(), message = source.message(), "the owner of the workers can not be asked");
+            Status::unavailable(error.to_string())
+        }
+        PersonError::TooMany => Status::resource_exhausted(error.to_string()),
     }
 }
 

@@ -3,14 +3,15 @@
 use std::{net::IpAddr, time::Duration};
 
 use rand::RngExt;
-use spil_auth::{Caller, Forbidden, Permission};
+use spil_access::{Action, Denied};
+use spil_auth::Caller;
 use spil_proto::changefeed::v1::{ApplyRequest, ApplyResponse};
 use uuid::{ContextV7, Timestamp, Uuid};
 
 use super::OwnerService;
 use crate::{
-    StoreError,
-    command::{one_way::fingerprint, prepare::prepare},
+    PersonError, StoreError,
+    command::{one_way::fingerprint, permit, prepare::prepare},
     store::{Attempt, AttemptError, Batch, BatchKey},
 };
 
@@ -36,7 +37,7 @@ const MAX_RECONNECTS: u32 = 3;
 pub enum ApplyError {
     /// The caller may not.
     #[error(transparent)]
-    Forbidden(#[from] Forbidden),
+    Forbidden(#[from] Denied),
     /// The request as a whole is not sound.
     #[error("{0}")]
     Request(&'static str),
@@ -49,6 +50,9 @@ pub enum ApplyError {
     /// Others were in the way again and again.
     #[error("other batches were in the way too often; try again")]
     Contended,
+    /// Nobody knows who the caller is.
+    #[error("it can not be found out which worker the caller is")]
+    Person(#[source] PersonError),
     /// The database can not.
     #[error("the batch can not be stored")]
     Store(#[source] StoreError),
@@ -76,7 +80,11 @@ impl OwnerService {
         mut request: ApplyRequest,
         peer: Option<IpAddr>,
     ) -> Result<ApplyResponse, ApplyError> {
-        caller.require(Permission::Write)?;
+        let viewer = self.viewer(caller);
+        // Also who asks only whether a name is taken, with no command.
+        if ![Action::Create, Action::Update, Action::Retire].into_iter().any(|action| viewer.may_any(action)) {
+            return Err(Denied::Action { action: Action::Update }.into());
+        }
         let source = checked_name(&request.source)
             .ok_or(ApplyError::Request("`source` must have at most 256 bytes and no control characters"))?;
         let run = checked_name(&request.run)
@@ -107,6 +115,8 @@ impl OwnerService {
         };
         let owner = self.owner();
         let commands: Vec<_> = request.commands.iter().map(|command| prepare(owner, command)).collect();
+        permit::check_kinds(&viewer, &commands)?;
+        let person = self.person(&viewer).await?;
         // Who sends an answer is often who gives it: neither a name nor an address is kept.
         let is_nameless = commands.iter().flatten().any(|command| !command.kind.info().one_way.is_empty());
         let batch = Batch {
@@ -119,15 +129,13 @@ impl OwnerService {
             run,
             reason: request.reason,
             way: if is_nameless { String::new() } else { way_of(way, peer) },
+            viewer,
+            person,
         };
         // A task of its own: a caller that hangs up does not stop a transaction half way.
         let service = self.clone();
         let done = tokio::spawn(async move { service.try_until_done(&batch).await });
-        let mut response = done.await.map_err(|_| ApplyError::Stopping)??;
-        if !caller.permissions().contains(Permission::Read) {
-            hide_records(&mut response);
-        }
-        Ok(response)
+        done.await.map_err(|_| ApplyError::Stopping)?
     }
 
     async fn try_until_done(&self, batch: &Batch) -> Result<ApplyResponse, ApplyError> {
@@ -171,14 +179,6 @@ impl OwnerService {
             tokio::time::sleep(pause.mul_f64(jitter)).await;
         }
         Err(ApplyError::Contended)
-    }
-}
-
-/// Takes out what only those may see who may read. What is kept for a repetition stays whole: the caller may read by then.
-fn hide_records(response: &mut ApplyResponse) {
-    for item in &mut response.items {
-        item.record = None;
-        item.conflicting_fields.clear();
     }
 }
 

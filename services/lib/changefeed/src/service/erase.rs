@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use rand::RngExt;
-use spil_auth::{Caller, Forbidden, Permission};
+use spil_access::{Action, Denied, ScopeSet};
+use spil_auth::Caller;
 use spil_proto::{
     changefeed::v1::{EraseRequest, EraseResponse, Origin},
     model::Kind,
@@ -26,7 +27,7 @@ const SOURCE: &str = "erasure";
 pub enum EraseError {
     /// The caller may not.
     #[error(transparent)]
-    Forbidden(#[from] Forbidden),
+    Forbidden(#[from] Denied),
     /// The request as a whole is not sound.
     #[error("{0}")]
     Request(&'static str),
@@ -51,10 +52,15 @@ impl OwnerService {
     /// # Errors
     /// If the caller may not, there is no such person, or the database can not.
     pub async fn erase(&self, caller: &Caller, request: EraseRequest) -> Result<EraseResponse, EraseError> {
-        caller.require(Permission::Admin)?;
+        let viewer = self.viewer(caller);
+        viewer.require_any(Action::Erase)?;
         let kind =
             Kind::from_number(request.kind).filter(|kind| kind.info().owner == self.owner() && kind.info().person);
         let kind = kind.ok_or(EraseError::Request("`kind` is no kind of people of this owner"))?;
+        // Nobody is erased by a right within a scope: whether that holds is not looked up here.
+        if !viewer.may_with(Action::Erase, kind, ScopeSet::ALL_ONLY, None) {
+            return Err(Denied::Kind { action: Action::Erase, kind }.into());
+        }
         let person = Uuid::from_slice(&request.id).map_err(|_| EraseError::Request("`id` is not a well-formed id"))?;
         let reason = request.reason;
         if reason.is_empty() || reason.len() > MAX_REASON_BYTES || reason.chars().any(char::is_control) {

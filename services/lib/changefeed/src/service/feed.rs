@@ -8,7 +8,8 @@ use std::{
 };
 
 use futures::Stream;
-use spil_auth::{Caller, Forbidden, Permission};
+use spil_access::Denied;
+use spil_auth::Caller;
 use spil_proto::changefeed::v1::{Cursor, WatchRequest, WatchResponse};
 use tokio::sync::mpsc;
 
@@ -40,7 +41,7 @@ impl Default for FeedLimits {
 pub enum FeedError {
     /// The caller may not.
     #[error(transparent)]
-    Forbidden(#[from] Forbidden),
+    Forbidden(#[from] Denied),
     /// The request is not sound.
     #[error("{0}")]
     Request(&'static str),
@@ -125,9 +126,9 @@ impl OwnerService {
     /// Streams the changes after a cursor. The first message is a checkpoint.
     ///
     /// # Errors
-    /// If the caller may not read, or the changes can not be had.
+    /// If the caller may not follow, or the changes can not be had.
     pub async fn watch(&self, caller: &Caller, request: WatchRequest) -> Result<FeedStream<WatchResponse>, FeedError> {
-        caller.require(Permission::Read)?;
+        self.may_follow(caller, self.owner().kinds())?;
         let after = request.after.ok_or(FeedError::Request("`after` is required; a snapshot has it"))?;
         let heads = self.store.follow_head().await?;
         let log = self.store.head_after(&after).await?.ok_or(FeedError::OutOfRange)?;

@@ -1,7 +1,7 @@
 //! Streaming every live record.
 
 use prost::Message;
-use spil_auth::{Caller, Permission};
+use spil_auth::Caller;
 use spil_proto::{
     changefeed::v1::{SnapshotRequest, SnapshotResponse},
     model::Kind,
@@ -23,13 +23,12 @@ impl OwnerService {
     /// Streams every live record of some kinds, or of all, as of one revision.
     ///
     /// # Errors
-    /// If the caller may not read, a kind is not of this owner, or the database can not be read.
+    /// If the caller may not follow, a kind is not of this owner, or the database can not be read.
     pub async fn snapshot(
         &self,
         caller: &Caller,
         request: SnapshotRequest,
     ) -> Result<FeedStream<SnapshotResponse>, FeedError> {
-        caller.require(Permission::Read)?;
         let owner = self.owner();
         let wanted: Option<Vec<Kind>> = request
             .kinds
@@ -37,7 +36,8 @@ impl OwnerService {
             .map(|number| Kind::from_number(*number).filter(|kind| kind.info().owner == owner))
             .collect();
         let wanted = wanted.ok_or(FeedError::Request("a kind is not of this owner"))?;
-        let kinds = owner.kinds().filter(|kind| wanted.is_empty() || wanted.contains(kind)).collect();
+        let kinds: Vec<Kind> = owner.kinds().filter(|kind| wanted.is_empty() || wanted.contains(kind)).collect();
+        self.may_follow(caller, kinds.iter().copied())?;
         let reader = self.store.read_snapshot(kinds).await?;
         Ok(FeedStream::fed_by(self.limits, |sink| send(reader, sink)))
     }

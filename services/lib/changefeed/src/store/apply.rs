@@ -4,6 +4,7 @@ use std::num::NonZeroU64;
 
 use prost::Message;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement};
+use spil_access::Viewer;
 use spil_proto::{
     changefeed::v1::{ApplyResponse, ItemResult, Origin, Outcome, Problem},
     model::Kind,
@@ -16,17 +17,19 @@ use super::{
     Dialect, Store, StoreError, doorbell,
     head::{self, Head},
     idempotency::{self, BatchKey},
-    load::{self, LoadError},
+    load::{self, LoadError, Scopes},
     log::{self, Deed, Entry},
     one_way,
     seal::{SealedAnswer, Sealing, refuse_erased},
     write,
 };
 use crate::{
+    Person,
     command::{
         execute::{Context, execute},
         needs,
         one_way::{self as secrets, Concealed},
+        permit,
         prepare::Prepared,
         provenance::changed_fields,
     },
@@ -52,6 +55,10 @@ pub(crate) struct Batch {
     pub(crate) reason: String,
     /// By which way it came, and from where as far as that is known.
     pub(crate) way: String,
+    /// Who asks.
+    pub(crate) viewer: Viewer,
+    /// Which worker that is, where it matters and is known.
+    pub(crate) person: Option<Person>,
 }
 
 /// One try to apply a batch.
@@ -62,6 +69,15 @@ pub(crate) struct Attempt<'a> {
     pub(crate) next_id: &'a mut (dyn FnMut() -> Uuid + Send),
     /// The mark of the revision, if there will be one: random, and used once.
     pub(crate) mark: NonZeroU64,
+}
+
+/// What came of a try.
+struct Answer {
+    response: ApplyResponse,
+    /// Where the log stands if there is something to commit.
+    head: Option<Head>,
+    /// The scopes of the records, as far as they were asked for.
+    scopes: Scopes,
 }
 
 /// Why a try failed.
@@ -103,13 +119,15 @@ impl Store {
         let transaction = self.begin(dry).await?;
         let answer = self.attempt_in(&transaction, &mut attempt).await;
         match answer {
-            Ok((response, Some(head))) => {
-                transaction.commit().await?;
-                self.moved(head);
-                Ok(response)
-            }
-            Ok((response, None)) => {
-                transaction.rollback().await?;
+            Ok(Answer { mut response, head, scopes }) => {
+                match head {
+                    Some(head) => {
+                        transaction.commit().await?;
+                        self.moved(head);
+                    }
+                    None => transaction.rollback().await?,
+                }
+                permit::strip(&attempt.batch.viewer, &mut response, &scopes);
                 Ok(response)
             }
             Err(error) => {
@@ -120,12 +138,11 @@ impl Store {
         }
     }
 
-    /// Answers with the head if there is something to commit.
     async fn attempt_in(
         &self,
         transaction: &DatabaseTransaction,
         attempt: &mut Attempt<'_>,
-    ) -> Result<(ApplyResponse, Option<Head>), AttemptError> {
+    ) -> Result<Answer, AttemptError> {
         let batch = attempt.batch;
         let mut key = batch.key.clone();
         if let Some(key) = &mut key
@@ -142,7 +159,7 @@ impl Store {
         if let Some(key) = &key
             && let Some(response) = self.answered_before(transaction, key).await?
         {
-            return Ok((response, None));
+            return Ok(Answer { response, head: None, scopes: Scopes::new() });
         }
         let commands: Vec<&Prepared> = batch.commands.iter().filter_map(|command| command.as_ref().ok()).collect();
         if !batch.dry_run {
@@ -154,6 +171,16 @@ impl Store {
         let mut context =
             Context { owner: self.inner.owner, rules: attempt.rules, now: attempt.now, next_id: &mut *attempt.next_id };
         let mut items = execute(&batch.commands, &mut set, &mut context);
+        let asked = permit::in_question(&batch.viewer, &batch.commands, &items, &set);
+        let scopes = match &batch.person {
+            Some(person) if !asked.is_empty() => {
+                load::scopes((self, transaction), &mut set, person, asked, attempt.now).await?
+            }
+            _ => Scopes::new(),
+        };
+        let worker = batch.person.as_ref().map(|person| person.worker);
+        permit::judge(&batch.viewer, worker, &batch.commands, &mut items, &set, &scopes);
+        permit::strip_conflicts(&batch.viewer, &batch.commands, &mut items, &set, &scopes);
         let is_sound = |item: &ItemResult| !matches!(item.outcome(), Outcome::Conflict | Outcome::Invalid);
         // Last, and not in a dry run: only who means to write is told what was taken.
         if !batch.dry_run && items.iter().all(is_sound) {
@@ -171,7 +198,7 @@ impl Store {
             let head = head::read(transaction).await?;
             response.applied = false;
             response.cursor = Some(head.cursor());
-            return Ok((response, None));
+            return Ok(Answer { response, head: None, scopes });
         };
         let changes: Vec<_> = set.changed().collect();
         let sealing = Sealing::of(self, transaction, &changes, &response.items).await?;
@@ -204,7 +231,7 @@ impl Store {
         let cursor = ApplyResponse { cursor: response.cursor.clone(), ..ApplyResponse::default() };
         answer.extend(cursor.encode_to_vec());
         idempotency::keep(transaction, self, key, answer, sealed.encode_to_vec(), attempt.now).await?;
-        Ok((response, Some(head)))
+        Ok(Answer { response, head: Some(head), scopes })
     }
 
     /// The answer that the batch got before, if it did. Of two that come at the same time one waits.

@@ -1,5 +1,7 @@
 //! Loads what a batch needs into its working set, with a few statements for the whole batch.
 
+mod belonging;
+
 use std::collections::{BTreeSet, HashMap};
 
 use sea_orm::{
@@ -22,6 +24,9 @@ use crate::{
     },
     rule::Rules,
 };
+
+pub(crate) use belonging::Scopes;
+pub(super) use belonging::scopes;
 
 /// The most records that rules may look at beside those of the batch.
 const MAX_RELATED: usize = 200_000;

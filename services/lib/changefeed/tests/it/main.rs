@@ -110,6 +110,9 @@ on_both! {
     chain::a_log_from_before_begins_its_chain,
     chain::writers_at_a_time_make_one_chain,
     chain::why_and_which_way_are_kept,
+    policy::a_worker_writes_own_claims_and_finds_no_other,
+    policy::a_manager_writes_within_the_own_units,
+    policy::a_lead_writes_within_the_own_initiatives,
 }
 
 mod postgres_only {

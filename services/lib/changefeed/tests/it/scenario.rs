@@ -9,6 +9,7 @@ pub(crate) mod feed;
 pub(crate) mod kinds;
 pub(crate) mod one_way;
 pub(crate) mod overlap;
+pub(crate) mod policy;
 pub(crate) mod provenance;
 pub(crate) mod race;
 pub(crate) mod restart;

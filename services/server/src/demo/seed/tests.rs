@@ -41,7 +41,7 @@ impl Owners {
             let (channel, _) = in_process::serve(spil_changefeed::routes([service]), stop.child_token());
             clients.push(OwnerClient::new(owner, channel));
         }
-        let token = signer.sign("demo", &[Permission::Read, Permission::Write], Duration::from_secs(600)).unwrap();
+        let token = signer.sign("demo", &[Permission::Write, Permission::Follow], Duration::from_secs(600)).unwrap();
         Self { clients, token, stop, _folder: folder }
     }
 

@@ -30,7 +30,7 @@ pub(crate) async fn calls_need_a_token_and_permission(database: Database) {
     let sign = |permissions: &[Permission]| {
         owner.signer.sign("somebody", permissions, Duration::from_secs(60)).expect("a token")
     };
-    let (reader, writer) = (sign(&[Permission::Read]), sign(&[Permission::Write]));
+    let (reader, writer) = (sign(&[Permission::Follow]), sign(&[Permission::Write]));
     let request = || batch(vec![create(capability(None, "A"))]);
 
     let code = |result: Result<(), tonic::Status>| result.expect_err("refused").code();
