@@ -20,6 +20,7 @@ fn main() {
         "spil/workforce/v1/workforce.proto",
         "spil/initiative/v1/initiative.proto",
         "spil/changefeed/v1/changefeed.proto",
+        "spil/changefeed/v1/audit.proto",
         "spil/capability/v1/service.proto",
         "spil/workforce/v1/service.proto",
         "spil/initiative/v1/service.proto",

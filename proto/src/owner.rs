@@ -5,7 +5,8 @@ use tonic::{Request, Response, Status, Streaming, metadata::MetadataValue, trans
 use crate::{
     capability::v1::service::capability_service_client::CapabilityServiceClient,
     changefeed::v1::{
-        ApplyRequest, ApplyResponse, DigestRequest, DigestResponse, EraseRequest, EraseResponse, SnapshotRequest,
+        ApplyRequest, ApplyResponse, AuditRequest, AuditResponse, DigestRequest, DigestResponse, EraseRequest,
+        EraseResponse, LogReadsRequest, LogReadsResponse, ReadLogRequest, ReadLogResponse, SnapshotRequest,
         SnapshotResponse, WatchRequest, WatchResponse,
     },
     initiative::v1::service::initiative_service_client::InitiativeServiceClient,
@@ -123,6 +124,32 @@ impl OwnerClient {
             Inner::Workforce(client) => client.who_is(authorized(token, request)?).await.map(Response::into_inner),
             Inner::Capability(_) | Inner::Initiative(_) => Err(Status::unimplemented("this owner has no workers")),
         }
+    }
+}
+
+impl OwnerClient {
+    /// Asks who changed what.
+    ///
+    /// # Errors
+    /// What the owner or the connection answers.
+    pub async fn audit(&mut self, token: &str, request: AuditRequest) -> Result<AuditResponse, Status> {
+        call!(self.audit(authorized(token, request)?))
+    }
+
+    /// Has reads of what tells who people are kept, with the token of a service.
+    ///
+    /// # Errors
+    /// What the owner or the connection answers; then nobody knows whether they are kept.
+    pub async fn log_reads(&mut self, token: &str, request: LogReadsRequest) -> Result<LogReadsResponse, Status> {
+        call!(self.log_reads(authorized(token, request)?))
+    }
+
+    /// Asks who read what tells who a person is.
+    ///
+    /// # Errors
+    /// What the owner or the connection answers.
+    pub async fn read_log(&mut self, token: &str, request: ReadLogRequest) -> Result<ReadLogResponse, Status> {
+        call!(self.read_log(authorized(token, request)?))
     }
 }
 

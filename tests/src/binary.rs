@@ -95,6 +95,14 @@ impl Spil {
         token(&self.data, subject, permissions, lifetime)
     }
 
+    /// A token of somebody who is the worker with a key.
+    pub fn token_of_worker(&self, subject: &str, permissions: &[Permission], key: &str) -> String {
+        let signer = InternalKey::read_or_create(&self.data.join("development-key.pem")).expect("a key");
+        let claims = serde_json::Map::from_iter([("worker".to_owned(), key.into())]);
+        let signer = Signer::new(&signer).expect("a signer");
+        signer.sign_with(subject, permissions, claims, Duration::from_secs(3600)).expect("a token")
+    }
+
     /// A client that may do everything.
     pub fn client(&self) -> Client {
         let url = self.http.clone().expect("a gateway");

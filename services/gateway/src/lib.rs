@@ -10,5 +10,6 @@ pub mod graphql;
 pub mod http;
 mod journal;
 pub mod live;
+pub mod read_log;
 pub mod schema_check;
 mod search;

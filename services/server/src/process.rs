@@ -25,6 +25,7 @@ use spil_gateway::{
     },
     http::{HttpConfig, HttpLimits, HttpServer},
     live::Live,
+    read_log::ReadLog,
 };
 use spil_proto::{model::Owner, owner::OwnerClient};
 use tokio::task::JoinHandle;
@@ -345,12 +346,14 @@ impl Process {
         let followers = Followers::start(Arc::clone(&live), clients.clone(), Arc::clone(&feed_token));
         let limits = Limits::default();
         let rules = self.document_rules(config, schema, &limits)?;
+        let reads = ReadLog::start(&clients, Arc::clone(&feed_token));
         // What the settings allow can be one.
         let smallest = u32::try_from(config.smallest_group).ok().and_then(|people| Threshold::new(people).ok());
         let engine = Engine::new(schema, Arc::clone(&live), clients, limits)
             .with_smallest_group(smallest.unwrap_or_default())
             .with_rules(rules)
             .with_policy(Arc::clone(&self.policy))
+            .with_read_log(reads)
             .with_feed_token(feed_token);
         engine.prepare_search();
         let address = config.listen;

@@ -23,6 +23,7 @@ mod production;
 mod provenance;
 mod purpose;
 mod queries;
+mod read_log;
 mod readme;
 mod rules;
 mod search;

@@ -1,5 +1,6 @@
 //! Puts the variables of a request into the slots of a plan, and reads what comes of it.
 
+mod audit;
 mod batch;
 mod changes;
 mod entity;
@@ -27,6 +28,7 @@ use super::{
     schema,
 };
 use crate::{aggregate, search::Question};
+pub(super) use audit::{AuditAsked, LogPage, encode_places};
 pub(super) use batch::{Changes, Deed};
 pub(super) use changes::Wanted;
 pub(super) use input::{InputFault, Link, Write};
@@ -48,6 +50,8 @@ pub(super) enum Bound {
     Reach(Box<Reach>),
     Search(Box<Question>),
     People(aggregate::Question),
+    AccessLog(LogPage),
+    Audit(Box<AuditAsked>),
     Mutation(Box<Write>),
     Changes(Box<Wanted>),
     Batch(Box<Changes>),
@@ -170,6 +174,8 @@ impl Arguments<'_> {
             Purpose::Reach => self.reach().map(|reach| Bound::Reach(Box::new(reach))),
             Purpose::Search => self.search().map(|question| Bound::Search(Box::new(question))),
             Purpose::People => self.people().map(Bound::People),
+            Purpose::AccessLog => self.access_log().map(Bound::AccessLog),
+            Purpose::Audit => self.audit().map(|asked| Bound::Audit(Box::new(asked))),
             Purpose::Changes => changes::read(&self.values).map(|wanted| Bound::Changes(Box::new(wanted))),
             Purpose::Mutation(kind, verb) => {
                 self.input().map(|input| Bound::Mutation(Box::new(input::read(kind, verb, input, None))))

@@ -42,6 +42,9 @@ const FIELDS: &[(&str, &str, Demand)] = &[
     ("Query", "dataRegister", Demand::Token),
     // Figures are for those who see no record.
     ("Query", "peopleCounts", Demand::Act(Action::Aggregate, Kind::Worker)),
+    // Who asks is no news to whoever asks.
+    ("Query", "viewer", Demand::Token),
+    ("Query", "audit", Demand::Any(Action::Audit)),
     ("Query", "snapshot", Demand::Any(Action::Operate)),
     ("Mutation", "__typename", Demand::Token),
     ("Mutation", "applyChanges", Demand::WriteAny),

@@ -2,10 +2,12 @@
 
 mod connection;
 mod facets;
+mod fetched;
 mod list;
 mod people;
 mod provenance;
 mod reach;
+mod reads;
 mod record;
 mod register;
 mod search;
@@ -23,11 +25,13 @@ use uuid::Uuid;
 use super::{
     bind::{Bound, Get},
     error::{Code, GraphqlError},
+    fetch::{Fetched, Need},
     people::CountedPeople,
     plan::{Item, NodeItems, Place, QueryField, RecordField, What},
+    reads::{Reads, Recorder},
     schema::SpilSchema,
 };
-use crate::{aggregate::Counted, live::Published, search::Indexed};
+use crate::{access::View, aggregate::Counted, live::Published, search::Indexed};
 pub(super) use text::string;
 
 /// The most bytes of an answer.
@@ -52,6 +56,14 @@ pub(super) struct Writer<'a> {
     pub(super) people: CountedPeople,
     /// The whole graph, where it is told how the service is doing.
     whole: Option<&'a Published>,
+    /// Notes what is told of people, where who they are is seen of others than the viewer.
+    pub(super) recorder: Option<Box<Recorder>>,
+    /// Who asks, where that is told.
+    pub(super) viewing: Option<&'a View>,
+    /// What the owners of data answered; none before they were asked.
+    pub(super) fetched: Option<&'a Fetched>,
+    /// What they have to be asked.
+    pub(super) needs: Vec<Need>,
 }
 
 /// Why an answer was not written to its end.
@@ -101,6 +113,10 @@ impl<'a> Writer<'a> {
             policy: None,
             people: CountedPeople::default(),
             whole: None,
+            recorder: None,
+            viewing: None,
+            fetched: None,
+            needs: Vec::new(),
         }
     }
 
@@ -114,6 +130,17 @@ impl<'a> Writer<'a> {
     pub(super) fn telling(mut self, whole: Option<&'a Published>) -> Self {
         self.whole = whole;
         self
+    }
+
+    /// The same, noting what is told of people.
+    pub(super) fn recording(mut self, recorder: Option<Box<Recorder>>) -> Self {
+        self.recorder = recorder;
+        self
+    }
+
+    /// What was told of people so far.
+    pub(super) fn take_reads(&mut self) -> Reads {
+        self.recorder.take().map(|recorder| recorder.into_reads()).unwrap_or_default()
     }
 
     /// The same with fewer bytes that it may write, about.
@@ -170,6 +197,8 @@ impl<'a> Writer<'a> {
                 QueryField::List(list) => this.list(list, None)?,
                 QueryField::Reach(field) => this.reach(field)?,
                 QueryField::Search(field) => this.search(field)?,
+                QueryField::Viewer(items) => this.viewer(items)?,
+                QueryField::Audit { slot, items } => this.fetched(Need { slot: *slot, person: None }, items)?,
                 QueryField::Service(items) => this.service(items)?,
                 QueryField::People(field) => this.people(field)?,
                 QueryField::Register(items) => this.register(items)?,
@@ -201,7 +230,12 @@ impl<'a> Writer<'a> {
             Get::ExternalId { system, id } => table.row_of_external_id(system, id),
         };
         match row {
-            Some(row) => self.record(Place { kind, row }, items)?,
+            Some(row) => {
+                if self.recorder.is_some() {
+                    self.note_lookup(get, Place { kind, row })?;
+                }
+                self.record(Place { kind, row }, items)?;
+            }
             None => self.raw("null"),
         }
         Ok(())
@@ -277,6 +311,9 @@ impl<'a> Writer<'a> {
 
     /// Writes a record that is in the graph.
     pub(super) fn record(&mut self, place: Place, items: &[Item<RecordField>]) -> Result<(), Halt> {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.selected(self.graph, place, items)?;
+        }
         self.object(items, |this, item| this.record_field(place, &item.what))
     }
 }

@@ -7,7 +7,10 @@ use spil_graph::Graph;
 use spil_proto::model::Kind;
 use uuid::Uuid;
 
-use super::Engine;
+use super::{
+    Engine,
+    reads::{self, Recorder},
+};
 use crate::{
     access::Sights,
     live::{Live, Published},
@@ -32,6 +35,11 @@ impl Eye<'_> {
     pub(super) async fn published(&self, published: &Arc<Published>) -> Graph {
         let view = self.sights.view(self.viewer, published).await;
         published.graph.seen_by(view.sight())
+    }
+
+    /// A recorder of what is told of people over a state of the graph, if the viewer sees who others are.
+    pub(super) fn recorder(&self, published: &Published) -> Option<Box<Recorder>> {
+        reads::recorder(&self.sights.view_now(self.viewer, published))
     }
 
     /// A graph as it is seen that is not published: a copy to which records were added.

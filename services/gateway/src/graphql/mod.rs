@@ -8,6 +8,7 @@ mod document;
 pub mod error;
 mod execute;
 mod eye;
+mod fetch;
 pub mod global_id;
 pub mod limits;
 mod mutation;
@@ -16,6 +17,7 @@ mod people;
 mod persisted;
 mod plan;
 pub(crate) mod purpose;
+pub(crate) mod reads;
 mod relation_step;
 mod request;
 mod scalar;
@@ -57,9 +59,11 @@ use self::{
     document::{Documents, Prepared},
     error::{Code, GraphqlError},
     execute::{Halt, Writer},
+    fetch::{Fetched, Need},
     limits::Limits,
     people::CountedPeople,
     plan::{Item, MutationField, Plan, QueryField, Root},
+    reads::Reads,
     schema::SpilSchema,
     subscription::Subscriptions,
     trusted::DocumentRules,
@@ -69,6 +73,7 @@ use crate::{
     aggregate::People,
     follow::FeedToken,
     live::{self, Live, Published},
+    read_log::{ReadLog, Reader},
     search::{Indexed, Search},
 };
 
@@ -143,6 +148,8 @@ pub struct Engine {
     subscriptions: Subscriptions,
     /// The index for searches, made when it is first needed.
     search: OnceLock<Arc<Search>>,
+    /// Where it is kept who read what about people; without it nobody is told who others are.
+    read_log: Option<Arc<ReadLog>>,
 }
 
 impl Engine {
@@ -166,7 +173,15 @@ impl Engine {
             heavy,
             subscriptions,
             search,
+            read_log: None,
         }
+    }
+
+    /// The same engine, which has it kept who reads what about people.
+    #[must_use]
+    pub fn with_read_log(mut self, log: Option<ReadLog>) -> Self {
+        self.read_log = log.map(Arc::new);
+        self
     }
 
     /// Starts to build the index for searches, which else is built when somebody searches. Needs a runtime.
@@ -313,6 +328,9 @@ impl Engine {
                     true => Some(indexed(self.search(), &published).await.map_err(one)?),
                     false => None,
                 };
+                let reader = view
+                    .identifies_others()
+                    .then(|| Self::reader(caller, &viewer, request.operation_name.as_deref(), request.origin));
                 let run = QueryRun {
                     schema: self.schema,
                     prepared,
@@ -324,10 +342,14 @@ impl Engine {
                     indexed,
                     policy: self.policy.load(),
                     people,
+                    view: Some(view),
                 };
-                self.query(run, request.operation_name).await
+                self.query(run, request.operation_name, reader).await
             }
-            Root::Mutation(items) => Ok(self.mutate((caller, &viewer), token, items, &bound, published).await),
+            Root::Mutation(items) => {
+                let reader = Self::reader(caller, &viewer, request.operation_name.as_deref(), request.origin);
+                Ok(self.mutate((caller, &viewer, &reader), token, items, &bound, published).await)
+            }
             Root::Subscription(_) => Err(one(Halt::Mismatch.into())),
         }
     }
@@ -378,13 +400,42 @@ impl Engine {
         })
     }
 
-    /// Runs a query: on this thread if it is little work, as most are, and else on one of a few that nobody else waits for.
-    async fn query(&self, run: QueryRun, operation: Option<String>) -> Result<Response, Vec<GraphqlError>> {
+    /// Runs a query. Where it needs to know what only owners know, it is run once more with their answers.
+    async fn query(
+        &self,
+        run: QueryRun,
+        operation: Option<String>,
+        reader: Option<Reader>,
+    ) -> Result<Response, Vec<GraphqlError>> {
+        let run = Arc::new(run);
+        let operation: Option<Arc<str>> = operation.map(Into::into);
+        let mut result = self.write(&run, operation.clone(), None).await?;
+        if let Ok(written) = &result
+            && !written.needs.is_empty()
+        {
+            let fetched = Arc::new(self.fetch(&run, &written.needs).await.map_err(|error| vec![error])?);
+            result = self.write(&run, operation, Some(Arc::clone(&fetched))).await?;
+            if let Ok(written) = &mut result {
+                for (person, bits) in &fetched.reads {
+                    *written.reads.entry(*person).or_default() |= bits;
+                }
+            }
+        }
+        Ok(self.finish(result, reader.as_ref()).await)
+    }
+
+    /// Writes the answer to a query: on this thread if it is little work, as most are, and else on one of a few that nobody else waits for.
+    async fn write(
+        &self,
+        run: &Arc<QueryRun>,
+        operation: Option<Arc<str>>,
+        fetched: Option<Arc<Fetched>>,
+    ) -> Result<Result<Written, Halt>, Vec<GraphqlError>> {
         let cost = self.limits.cost;
         if !run.plan.is_heavy.load(Ordering::Relaxed) {
-            match run.answer(None, cost.min(LIGHT_COST)) {
+            match run.answer(None, cost.min(LIGHT_COST), fetched.as_deref()) {
                 Err(Halt::TooCostly) if cost > LIGHT_COST => run.plan.is_heavy.store(true, Ordering::Relaxed),
-                result => return Ok(finish(result.map(|(body, _)| body))),
+                result => return Ok(result),
             }
         }
         let overloaded =
@@ -394,24 +445,39 @@ impl Engine {
             .ok()
             .and_then(Result::ok)
             .ok_or_else(overloaded)?;
+        let run = Arc::clone(run);
         let result = tokio::task::spawn_blocking(move || {
             // Held until the work is done, also for somebody who has hung up.
             let _permit = permit;
             let introspected = run.introspect(operation.as_deref())?;
-            let result = run.answer(introspected.as_ref(), cost);
+            let result = run.answer(introspected.as_ref(), cost, fetched.as_deref());
             // With other variables the same document may be little work; it is not held against it for ever.
-            if introspected.is_none() && result.as_ref().is_ok_and(|(_, left)| cost - left < LIGHT_COST) {
+            if introspected.is_none() && result.as_ref().is_ok_and(|written| cost - written.left < LIGHT_COST) {
                 run.plan.is_heavy.store(run.plan.is_always_heavy(), Ordering::Relaxed);
             }
-            Ok(finish(result.map(|(body, _)| body)))
+            Ok(result)
         })
         .await;
         result.unwrap_or_else(|_| Err(vec![GraphqlError::new(Code::Internal, "the answer could not be written")]))
     }
 
+    /// The answer to a query, once it is kept what it tells of people.
+    async fn finish(&self, result: Result<Written, Halt>, reader: Option<&Reader>) -> Response {
+        let written = match result {
+            Ok(written) => written,
+            Err(halt) => return failed(&[halt.into()]),
+        };
+        if let Some(reader) = reader
+            && let Err(error) = self.keep_reads(reader, &written.reads).await
+        {
+            return failed(&[error]);
+        }
+        Response { body: written.body.into(), status: ResponseStatus::Executed }
+    }
+
     async fn mutate(
         &self,
-        (caller, viewer): (&Caller, &Viewer),
+        (caller, viewer, reader): (&Caller, &Viewer, &Reader),
         token: &str,
         items: &[Item<MutationField>],
         bound: &[Bound],
@@ -425,7 +491,7 @@ impl Engine {
                 out.push(b',');
             }
             out.extend_from_slice(item.key.as_bytes());
-            match self.mutate_one((caller, viewer), token, &item.what, bound, &mut left).await {
+            match self.mutate_one((caller, viewer, reader), token, &item.what, bound, &mut left).await {
                 Ok((json, latest)) => {
                     out.extend_from_slice(&json);
                     published = latest.unwrap_or(published);
@@ -447,15 +513,14 @@ impl Engine {
 
     async fn mutate_one(
         &self,
-        (caller, viewer): (&Caller, &Viewer),
+        (caller, viewer, reader): (&Caller, &Viewer, &Reader),
         token: &str,
         field: &MutationField,
         bound: &[Bound],
         left: &mut u64,
     ) -> Result<(Vec<u8>, Option<Arc<Published>>), GraphqlError> {
         let unsent = || GraphqlError::new(Code::Internal, "the mutation could not be sent");
-        let unwritten = |halt: Halt| {
-            let mut error = GraphqlError::from(halt);
+        let unwritten = |mut error: GraphqlError| {
             error.message = format!("the mutation was done, but its answer was not written: {}", error.message);
             error
         };
@@ -470,10 +535,14 @@ impl Engine {
                 let mut done =
                     mutation::single::run(&eye, &mut client.clone(), caller, token, (*kind, *verb), write).await?;
                 let graph = done.seen_by(&eye).await;
-                let mut writer = Writer::over(&graph, &done.published, bound, *left);
-                writer.payload(payload, write, &done).map_err(unwritten)?;
+                let recorder = eye.recorder(&done.published);
+                let mut writer = Writer::over(&graph, &done.published, bound, *left).recording(recorder);
+                writer.payload(payload, write, &done).map_err(|halt| unwritten(halt.into()))?;
                 *left = writer.left();
-                Ok((writer.into_bytes(), Some(done.published)))
+                let reads = writer.take_reads();
+                let json = writer.into_bytes();
+                self.keep_reads(reader, &reads).await.map_err(unwritten)?;
+                Ok((json, Some(done.published)))
             }
             MutationField::Erase { slot, kind, payload } => {
                 let client = self.clients.iter().find(|client| client.owner() == kind.info().owner);
@@ -482,7 +551,7 @@ impl Engine {
                 };
                 let done = mutation::erase::run(&self.live, &mut client.clone(), token, *kind, write).await?;
                 let mut writer = Writer::over(&done.published.graph, &done.published, bound, *left);
-                writer.erasure(payload, write, &done).map_err(unwritten)?;
+                writer.erasure(payload, write, &done).map_err(|halt| unwritten(halt.into()))?;
                 *left = writer.left();
                 let json = writer.into_bytes();
                 Ok((json, Some(done.published)))
@@ -492,10 +561,13 @@ impl Engine {
                 let eye = self.eye(viewer);
                 let mut done = mutation::saga::run(&eye, &self.clients, caller, token, input).await?;
                 done.be_seen_by(&eye, input).await;
-                let mut writer = Writer::over(done.graph(), &done.published, bound, *left);
-                writer.changes_payload(payload, input, &done).map_err(unwritten)?;
+                let recorder = eye.recorder(&done.published);
+                let mut writer = Writer::over(done.graph(), &done.published, bound, *left).recording(recorder);
+                writer.changes_payload(payload, input, &done).map_err(|halt| unwritten(halt.into()))?;
                 *left = writer.left();
+                let reads = writer.take_reads();
                 let json = writer.into_bytes();
+                self.keep_reads(reader, &reads).await.map_err(unwritten)?;
                 Ok((json, Some(done.published)))
             }
         }
@@ -523,22 +595,38 @@ struct QueryRun {
     indexed: Option<Arc<Indexed>>,
     policy: Arc<Policy>,
     people: CountedPeople,
+    /// Who sees it; none where that is not told and nothing is to be noted of it.
+    view: Option<View>,
+}
+
+/// An answer that is written, and not yet given.
+struct Written {
+    body: Vec<u8>,
+    /// What it tells of people.
+    reads: Reads,
+    /// What the owners have to be asked before it is whole.
+    needs: Vec<Need>,
+    /// How much more work it might have been.
+    left: u64,
 }
 
 impl QueryRun {
-    /// Writes the answer, and says how much more work it might have been.
-    fn answer(&self, introspected: Option<&JsonMap>, cost: u64) -> Result<(Vec<u8>, u64), Halt> {
+    /// Writes the answer.
+    fn answer(&self, introspected: Option<&JsonMap>, cost: u64, fetched: Option<&Fetched>) -> Result<Written, Halt> {
         let Root::Query(items) = &self.plan.root else { return Err(Halt::Mismatch) };
         let mut writer = Writer::new(&self.published, &self.bound, cost)
             .searching(self.indexed.clone())
-            .telling(self.whole.as_deref());
+            .telling(self.whole.as_deref())
+            .recording(self.view.as_ref().and_then(reads::recorder));
+        (writer.viewing, writer.fetched) = (self.view.as_ref(), fetched);
         writer.policy = Some(Arc::clone(&self.policy));
         writer.people = self.people.clone();
         writer.raw("{\"data\":");
         writer.query(items, introspected)?;
         end(writer.out_mut(), &self.published);
-        let left = writer.left();
-        Ok((writer.into_bytes(), left))
+        let (left, reads) = (writer.left(), writer.take_reads());
+        let needs = std::mem::take(&mut writer.needs);
+        Ok(Written { body: writer.into_bytes(), reads, needs, left })
     }
 
     /// What is asked of the schema itself, if anything is.
@@ -571,13 +659,6 @@ fn note_purpose(caller: &Caller, request: &Request) {
     if let Some(purpose) = request.purpose {
         let (subject, operation) = (caller.subject(), request.operation_name.as_deref().unwrap_or_default());
         tracing::info!(subject, purpose = purpose::name(purpose), operation, "a request names a purpose");
-    }
-}
-
-fn finish(result: Result<Vec<u8>, Halt>) -> Response {
-    match result {
-        Ok(body) => Response { body: body.into(), status: ResponseStatus::Executed },
-        Err(halt) => failed(&[halt.into()]),
     }
 }
 

@@ -24,7 +24,8 @@ pub enum Transport {
 }
 
 impl Transport {
-    fn name(self) -> &'static str {
+    /// Its name as it is kept: `http`.
+    pub fn name(self) -> &'static str {
         match self {
             Transport::Http => "http",
             Transport::EventStream => "sse",

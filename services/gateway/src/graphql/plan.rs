@@ -80,6 +80,17 @@ impl Plan {
         items.iter().any(|item| matches!(item.what, QueryField::Search(_)))
     }
 
+    /// Whether it asks for what the owners of data are to be asked for.
+    pub(super) fn fetches(&self) -> bool {
+        self.slots.iter().any(|slot| matches!(slot.purpose, Purpose::AccessLog | Purpose::Audit))
+    }
+
+    /// Whether it asks who asks.
+    pub(super) fn tells_viewer(&self) -> bool {
+        let Root::Query(items) = &self.root else { return false };
+        items.iter().any(|item| matches!(item.what, QueryField::Viewer(_)))
+    }
+
     /// Whether it is known without trying to be much work: the schema is large, checksums go over every
     /// record, and what a search costs shows in its index only.
     pub(super) fn is_always_heavy(&self) -> bool {
@@ -133,6 +144,8 @@ pub(super) enum Purpose {
     Reach,
     Search,
     People,
+    AccessLog,
+    Audit,
     Mutation(Kind, Verb),
     /// Of an erasure of a record of a kind.
     Erase(Kind),
@@ -205,6 +218,13 @@ pub(super) enum QueryField {
     Entities {
         slot: usize,
         by_kind: NodeItems,
+    },
+    /// Who asks.
+    Viewer(Vec<Item<ViewerField>>),
+    /// Who changed what.
+    Audit {
+        slot: usize,
+        items: Vec<Item<What>>,
     },
     /// `_service` of federation.
     Service(Vec<Item<What>>),
@@ -288,11 +308,26 @@ pub(super) enum RecordField {
         items: Vec<Item<RecordField>>,
     },
     List(ListField),
+    /// Who read what tells who the person is.
+    AccessLog {
+        slot: usize,
+        items: Vec<Item<What>>,
+    },
     /// All records above in the tree that a field makes.
     Ancestors {
         field: usize,
         items: Vec<Item<RecordField>>,
     },
+}
+
+/// A field of who asks.
+pub(super) enum ViewerField {
+    TypeName,
+    Subject,
+    Issuer,
+    Roles,
+    Purpose,
+    Worker(Vec<Item<RecordField>>),
 }
 
 /// A field of an external id or a translation, which both are pairs of texts.

@@ -1,6 +1,7 @@
 //! The GraphQL schema, written from the model table.
 
 mod apply_changes;
+mod audit;
 mod federation;
 mod inputs;
 mod objects;
@@ -161,6 +162,7 @@ fn sdl(reader: Reader) -> String {
     PERSONAL_ENUMS.iter().for_each(|list| enumeration(&mut out, list));
     out.push_str(register::TYPES);
     out.push_str(people::TYPES);
+    out.push_str(audit::TYPES);
     apply_changes::types(&mut out);
     subject::types(&mut out);
     query(&mut out, reader);
@@ -232,6 +234,7 @@ fn query(out: &mut String, reader: Reader) {
     search::query(out);
     out.push_str(register::QUERY);
     out.push_str(people::QUERY);
+    out.push_str(audit::QUERY);
     if reader == Reader::Client {
         out.push_str(federation::QUERY);
     }

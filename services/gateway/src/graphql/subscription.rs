@@ -16,7 +16,6 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use bytes::Bytes;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use spil_access::{Policy, Viewer, ViewerKey};
@@ -27,7 +26,7 @@ use tokio::{sync::Semaphore, time::Instant};
 use self::{
     answer::{AnswerStream, Answers, Question, Turns},
     changes::{ChangeStream, Feed},
-    held::{Bodies, Registry, Seat, Seats, WRITTEN_BYTES, Written},
+    held::{Bodies, Registry, Seat, Seats, Told, WRITTEN_BYTES, Written},
 };
 use super::{
     Engine, Planned, Request, Response, ResponseStatus, Started, authorize,
@@ -38,7 +37,10 @@ use super::{
     plan::{Root, Slot, Subscribed, SubscriptionField},
     purpose,
 };
-use crate::journal::{Logged, Reader, number};
+use crate::{
+    journal::{Logged, Reader, number},
+    read_log::Reader as ReaderOf,
+};
 
 /// Names what is asked and who asks, as far as the answer depends on them.
 type Key = [u8; 32];
@@ -176,8 +178,9 @@ impl Engine {
             let left = at.duration_since(SystemTime::now()).unwrap_or_default();
             Instant::now() + left.min(LONGEST)
         });
+        let reader = Self::reader(caller, &viewer, request.operation_name.as_deref(), request.origin);
         let (engine, caller) = (Arc::clone(self), caller.clone());
-        let allowed = Allowed { engine, caller, purpose: request.purpose, policy, key: viewer.key() };
+        let allowed = Allowed { engine, caller, purpose: request.purpose, policy, key: viewer.key(), reader };
         let subscription = Subscription { source, expires, allowed, _seat: seat };
         Ok(Started::Stream(Box::pin(futures::stream::unfold(Some(subscription), |subscription| async {
             subscription?.next().await
@@ -267,6 +270,8 @@ struct Allowed {
     /// The policy by which that was found out last.
     policy: Arc<Policy>,
     key: ViewerKey,
+    /// Who it is, as it is kept with what is read.
+    reader: ReaderOf,
 }
 
 impl Allowed {
@@ -305,7 +310,13 @@ impl Subscription {
             },
             None => self.source.next().await,
         };
-        let result = result.and_then(|body| self.allowed.check().map(|()| body));
+        let result = match result.and_then(|told| self.allowed.check().map(|()| told)) {
+            Ok(Some(Told { body, reads: Some(reads) })) => {
+                let Allowed { engine, reader, .. } = &self.allowed;
+                engine.keep_reads(reader, &reads).await.map(|()| Some(body))
+            }
+            result => result.map(|told| told.map(|told| told.body)),
+        };
         match result {
             Ok(Some(body)) => Some((Response { body, status: ResponseStatus::Executed }, Some(self))),
             Ok(None) => None,
@@ -315,7 +326,7 @@ impl Subscription {
 }
 
 impl Source {
-    async fn next(&mut self) -> Result<Option<Bytes>, GraphqlError> {
+    async fn next(&mut self) -> Result<Option<Told>, GraphqlError> {
         match self {
             Source::Changes(changes) => changes.next().await,
             Source::Answers(answers) => answers.next().await,

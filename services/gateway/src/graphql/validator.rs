@@ -33,6 +33,8 @@ impl Engine {
             .iter()
             .any(|item| matches!(item.what, QueryField::Snapshot(_) | QueryField::Register(_) | QueryField::People(_)))
             || planned.plan.searches()
+            || planned.plan.fetches()
+            || planned.plan.tells_viewer()
         {
             return None;
         }

@@ -12,7 +12,8 @@ use spil_auth::{AuthError, Caller};
 use spil_proto::{
     capability::v1::service::capability_service_server::{CapabilityService, CapabilityServiceServer},
     changefeed::v1::{
-        ApplyRequest, ApplyResponse, DigestRequest, DigestResponse, EraseRequest, EraseResponse, SnapshotRequest,
+        ApplyRequest, ApplyResponse, AuditRequest, AuditResponse, DigestRequest, DigestResponse, EraseRequest,
+        EraseResponse, LogReadsRequest, LogReadsResponse, ReadLogRequest, ReadLogResponse, SnapshotRequest,
         SnapshotResponse, WatchRequest, WatchResponse,
     },
     initiative::v1::service::initiative_service_server::{InitiativeService, InitiativeServiceServer},
@@ -119,6 +120,24 @@ macro_rules! serve {
                 let caller = self.caller(request.metadata()).await?;
                 let answer = self.service.erase(&caller, request.into_inner()).await;
                 answer.map(Response::new).map_err(|error| status::of_erase(&error))
+            }
+
+            async fn audit(&self, request: Request<AuditRequest>) -> Result<Response<AuditResponse>, Status> {
+                let caller = self.caller(request.metadata()).await?;
+                let answer = self.service.audit(&caller, request.into_inner()).await;
+                answer.map(Response::new).map_err(|error| status::of_audit(&error))
+            }
+
+            async fn log_reads(&self, request: Request<LogReadsRequest>) -> Result<Response<LogReadsResponse>, Status> {
+                let caller = self.caller(request.metadata()).await?;
+                let answer = self.service.log_reads(&caller, request.into_inner()).await;
+                answer.map(Response::new).map_err(|error| status::of_audit(&error))
+            }
+
+            async fn read_log(&self, request: Request<ReadLogRequest>) -> Result<Response<ReadLogResponse>, Status> {
+                let caller = self.caller(request.metadata()).await?;
+                let answer = self.service.read_log(&caller, request.into_inner()).await;
+                answer.map(Response::new).map_err(|error| status::of_audit(&error))
             }
 
             $($more)*

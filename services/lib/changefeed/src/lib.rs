@@ -23,5 +23,7 @@ pub use grpc::routes;
 pub use person::{FoundPerson, MAX_UNITS, OwnerToken, People, Person, PersonError, RemotePeople};
 pub use rule::{Effect, Findings, Proposal, Related, Rules};
 pub use seal::{PersonalKey, PersonalKeyError};
-pub use service::{ApplyError, DigestError, EraseError, FeedError, FeedLimits, FeedStream, OwnerService, WhoIsError};
+pub use service::{
+    ApplyError, AuditError, DigestError, EraseError, FeedError, FeedLimits, FeedStream, OwnerService, WhoIsError,
+};
 pub use store::{Fault, Store, StoreConfig, StoreError, Verified, open};

@@ -1,6 +1,7 @@
 //! What an owner does, whatever it owns.
 
 mod apply;
+mod audit;
 mod erase;
 mod feed;
 mod people;
@@ -17,6 +18,7 @@ use spil_proto::{
 };
 
 pub use apply::ApplyError;
+pub use audit::AuditError;
 pub use erase::EraseError;
 pub use feed::{FeedError, FeedLimits, FeedStream};
 pub use people::WhoIsError;

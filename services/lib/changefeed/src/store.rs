@@ -1,6 +1,7 @@
 //! The database of an owner. This is the only place that knows SQL, sea-orm and sqlx.
 
 mod apply;
+mod audit;
 mod chain;
 mod connect;
 mod digest;
@@ -13,6 +14,7 @@ mod idempotency;
 mod load;
 mod log;
 mod one_way;
+mod read_log;
 mod retention;
 mod row;
 mod seal;
@@ -36,6 +38,7 @@ use spil_proto::model::Owner;
 use tokio::sync::Semaphore;
 
 pub(crate) use apply::{Attempt, AttemptError, Batch};
+pub(crate) use audit::{Asked, AuditPage};
 pub use chain::{Fault, Verified};
 pub use connect::{StoreConfig, open};
 use doorbell::Doorbell;

@@ -19,6 +19,9 @@ impl Writer<'_> {
         } else {
             (self.page(list, bound, source(list, bound, from), bound.filter.as_ref())?, Vec::new())
         };
+        if self.recorder.is_some() {
+            self.note_list(list, bound, source(list, bound, from), &page.rows)?;
+        }
         self.object(&list.items, |this, item| {
             match &item.what {
                 ConnectionField::TypeName => {

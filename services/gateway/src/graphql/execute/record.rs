@@ -94,6 +94,7 @@ impl Writer<'_> {
                 None => self.raw("null"),
             },
             RecordField::List(list) => self.list(list, Some(place))?,
+            RecordField::AccessLog { slot, items } => self.access_log(place, *slot, items)?,
             RecordField::Ancestors { field, items } => {
                 let rows = self.graph.ancestors(kind, row, *field, &mut self.budget)?;
                 self.array(&rows, |this, row| this.record(Place { kind, row: *row }, items))?;

@@ -58,13 +58,16 @@ impl Writer<'_> {
     }
 
     /// Writes one field of an object that is there as JSON, and below it what is asked.
-    fn plain(&mut self, what: &What, object: &Value) -> Result<(), Halt> {
+    pub(super) fn plain(&mut self, what: &What, object: &Value) -> Result<(), Halt> {
         if let Some(type_name) = what.name.strip_prefix("__typename ") {
             self.raw(&format!("\"{type_name}\""));
             return Ok(());
         }
         match object.get(&*what.name) {
             Some(Value::Array(entries)) if !what.items.is_empty() => self.plain_list(&what.items, entries),
+            Some(inner @ Value::Object(_)) if !what.items.is_empty() => {
+                self.object(&what.items, |this, item| this.plain(&item.what, inner))
+            }
             Some(value) => {
                 self.raw(&value.to_string());
                 Ok(())

@@ -7,7 +7,7 @@ use spil_proto::model::{FieldInfo, FieldType, HEADER_FIELDS, Kind, Relation, Ste
 
 use super::{
     ConnectionField, EdgeField, ErrorField, FacetField, Item, ListField, MutationField, Named, NodeItems, OriginField,
-    PageInfoField, PairField, PayloadField, Purpose, QueryField, RecordField, Slot, Verb,
+    PageInfoField, PairField, PayloadField, Purpose, QueryField, RecordField, Slot, Verb, ViewerField,
     collect::{Collector, Group},
     erase::erased_kind,
 };
@@ -83,6 +83,11 @@ impl<'d> Compiler<'d> {
                 "search" => QueryField::Search(this.search(group)?),
                 "peopleCounts" => QueryField::People(this.people(group)?),
                 "dataRegister" => QueryField::Register(this.plain(group, "PersonalField")?),
+                "viewer" => QueryField::Viewer(this.viewer(group)?),
+                "audit" => QueryField::Audit {
+                    slot: this.slot(group, Purpose::Audit),
+                    items: this.plain(group, "AuditConnection")?,
+                },
                 "snapshot" => QueryField::Snapshot(this.plain(group, "Snapshot")?),
                 _ => match Kind::ALL.iter().copied().find(|kind| kind.info().plural == name) {
                     Some(kind) => QueryField::List(this.list(group, kind, Vec::new())?),
@@ -159,6 +164,22 @@ impl<'d> Compiler<'d> {
         })
     }
 
+    /// Who asks.
+    fn viewer(&mut self, group: &Group<'d>) -> Compiled<ViewerField> {
+        let groups = self.below(group, "Viewer", &[]);
+        self.items(groups, |this, name, group| {
+            Ok(match name {
+                "__typename" => ViewerField::TypeName,
+                "subject" => ViewerField::Subject,
+                "issuer" => ViewerField::Issuer,
+                "roles" => ViewerField::Roles,
+                "purpose" => ViewerField::Purpose,
+                "worker" => ViewerField::Worker(this.record(group, Kind::Worker)?),
+                _ => return Err(unknown(name)),
+            })
+        })
+    }
+
     pub(super) fn node(&mut self, group: &Group<'d>) -> Result<NodeItems, GraphqlError> {
         let mut by_kind = NodeItems::with_capacity(Kind::ALL.len());
         for &kind in Kind::ALL {
@@ -182,6 +203,10 @@ impl<'d> Compiler<'d> {
                 "provenance" => {
                     let slot = this.slot(group, Purpose::Provenance(named));
                     return Ok(RecordField::Provenance { slot, items: this.origin(group, "Provenance")? });
+                }
+                "accessLog" => {
+                    let slot = this.slot(group, Purpose::AccessLog);
+                    return Ok(RecordField::AccessLog { slot, items: this.plain(group, "AccessLogConnection")? });
                 }
                 "provenances" => return Ok(RecordField::Provenances(this.origin(group, "FieldProvenance")?)),
                 _ => {}

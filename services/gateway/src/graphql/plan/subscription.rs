@@ -105,5 +105,7 @@ fn can_be_live(field: &QueryField) -> bool {
             | QueryField::Snapshot(_)
             | QueryField::Register(_)
             | QueryField::People(_)
+            | QueryField::Viewer(_)
+            | QueryField::Audit { .. }
     )
 }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use spil_proto::model::{FieldInfo, FieldType, HEADER_FIELDS, KindInfo, Step, field};
 
-use super::{federation, register, text::block};
+use super::{audit, federation, register, text::block};
 
 /// The type of a record.
 pub(super) fn entity(out: &mut String, info: &'static KindInfo) {
@@ -27,6 +27,9 @@ pub(super) fn entity(out: &mut String, info: &'static KindInfo) {
         }
     }
     out.push_str(PROVENANCE);
+    if info.person {
+        out.push_str(audit::ACCESS_LOG);
+    }
     for field in info.own {
         if matches!(field.ty, FieldType::Ref(_) | FieldType::RefList(_)) {
             continue;

@@ -8,7 +8,6 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use spil_access::Viewer;
 use tokio::{
     sync::{Notify, Semaphore, watch},
@@ -17,7 +16,10 @@ use tokio::{
 };
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::{held::Bodies, touched::Touched};
+use super::{
+    held::{Bodies, Told},
+    touched::Touched,
+};
 use crate::{
     access::Sights,
     graphql::{
@@ -28,6 +30,7 @@ use crate::{
         execute::{Halt, Writer},
         indexed,
         plan::{Plan, Root, Subscribed, SubscriptionField},
+        reads::{self, Recorder},
     },
     live::{Live, Published},
     search::{Indexed, Search},
@@ -63,9 +66,16 @@ impl Question {
         }
     }
 
-    fn answer(&self, published: &Published, indexed: Option<Arc<Indexed>>, cost: u64) -> Result<Answer, Halt> {
+    fn answer(
+        &self,
+        published: &Published,
+        indexed: Option<Arc<Indexed>>,
+        recorder: Option<Box<Recorder>>,
+        cost: u64,
+    ) -> Result<Answer, Halt> {
         let (key, subscribed) = self.asked().ok_or(Halt::Mismatch)?;
-        let mut writer = Writer::new(published, &self.bound, cost).searching(indexed).at_most(self.bytes);
+        let mut writer =
+            Writer::new(published, &self.bound, cost).searching(indexed).at_most(self.bytes).recording(recorder);
         writer.raw("{\"data\":{");
         writer.raw(key);
         let start = writer.out_mut().len();
@@ -77,13 +87,14 @@ impl Question {
         writer.raw("}");
         let hash = xxh3_128(writer.out_mut());
         end(writer.out_mut(), published);
-        let left = writer.left();
+        let (left, reads) = (writer.left(), writer.take_reads());
         let body = writer.into_bytes();
         if body.len() > self.bytes {
             return Err(Halt::TooCostly);
         }
         // What it has grown for and not used would be kept with it.
-        Ok(Answer { body: body.into_boxed_slice().into(), hash, is_null, spent: cost - left })
+        let told = Told::new(body.into_boxed_slice().into(), reads);
+        Ok(Answer { told, hash, is_null, spent: cost - left })
     }
 
     /// Computes the answer on a thread that nobody else waits for, when it is its turn, and says how long that took.
@@ -101,7 +112,9 @@ impl Question {
         let mut took = Duration::ZERO;
         let run = async |is_heavy: bool, cost: u64, took: &mut Duration| {
             let (question, published, indexed) = (Arc::clone(self), Arc::clone(&published), indexed.clone());
-            let (result, time) = turns.run(is_heavy, move || question.answer(&published, indexed, cost)).await?;
+            let recorder = reads::recorder(&view);
+            let work = move || question.answer(&published, indexed, recorder, cost);
+            let (result, time) = turns.run(is_heavy, work).await?;
             *took += time;
             Ok::<_, GraphqlError>(result)
         };
@@ -159,7 +172,7 @@ impl Turns {
 
 /// An answer.
 struct Answer {
-    body: Bytes,
+    told: Told,
     /// Of the data; what follows differs with every state of the graph.
     hash: u128,
     is_null: bool,
@@ -273,7 +286,7 @@ async fn run(
                         }
                         let is_waited_for = shared.is_waited_for();
                         if differs || is_waited_for {
-                            shared.bodies.put(shared.number, answer.body);
+                            shared.bodies.put(shared.number, answer.told);
                         }
                         differs || is_waited_for
                     });
@@ -323,7 +336,7 @@ impl AnswerStream {
     ///
     /// # Errors
     /// If it could not be computed.
-    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, GraphqlError> {
+    pub(super) async fn next(&mut self) -> Result<Option<Told>, GraphqlError> {
         if self.is_over {
             return Ok(None);
         }

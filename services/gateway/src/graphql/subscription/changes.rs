@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use bytes::Bytes;
 use spil_access::Viewer;
 use spil_proto::model::Owner;
 use tokio::sync::watch;
@@ -10,7 +9,9 @@ use tokio::sync::watch;
 use super::{
     event::{self, Asked, Said, Seeing},
     fill::{self, Piece, expired},
-    heavy, place, token_of,
+    heavy,
+    held::Told,
+    place, token_of,
 };
 use crate::{
     access::Sights,
@@ -54,10 +55,11 @@ impl Feed {
         published: &Arc<Published>,
         said: &Said<'_>,
         cost: u64,
-    ) -> Result<Option<Bytes>, Halt> {
+    ) -> Result<Option<Told>, Halt> {
         let asked = self.asked().ok_or(Halt::Mismatch)?;
         let seeing = Seeing { sights, viewer: &self.viewer };
-        Ok(event::say(&seeing, published, said, &asked, cost)?.map(Bytes::from))
+        let told = event::say(&seeing, published, said, &asked, cost)?;
+        Ok(told.map(|(body, reads)| Told::new(body.into(), reads)))
     }
 }
 
@@ -150,7 +152,7 @@ impl ChangeStream {
     ///
     /// # Errors
     /// If the subscription can not go on.
-    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, GraphqlError> {
+    pub(super) async fn next(&mut self) -> Result<Option<Told>, GraphqlError> {
         loop {
             if let Some(body) = self.send().await? {
                 return Ok(Some(body));
@@ -164,7 +166,7 @@ impl ChangeStream {
     }
 
     /// The next wanted event of the revision at hand.
-    async fn send(&mut self) -> Result<Option<Bytes>, GraphqlError> {
+    async fn send(&mut self) -> Result<Option<Told>, GraphqlError> {
         let Some(Current { revision, mut next, entry }) = self.current.take() else { return Ok(None) };
         let feed = Arc::clone(&self.feed);
         let wanted = feed.asked().ok_or_else(|| GraphqlError::from(Halt::Mismatch))?.wanted;
@@ -200,7 +202,7 @@ impl ChangeStream {
         number: usize,
         entry: Option<u64>,
         past: &Reader,
-    ) -> Result<Option<Bytes>, GraphqlError> {
+    ) -> Result<Option<Told>, GraphqlError> {
         let key = entry.filter(|_| Arc::strong_count(&self.feed) > 1).map(|entry| (self.feed.number, entry, number));
         let written = &self.engine.subscriptions.written;
         if let Some(found) = key.and_then(|key| written.get(&key)) {
@@ -222,7 +224,7 @@ impl ChangeStream {
         number: usize,
         cursor: String,
         token: String,
-    ) -> Result<Option<Bytes>, GraphqlError> {
+    ) -> Result<Option<Told>, GraphqlError> {
         let (feed, revision) = (Arc::clone(&self.feed), Arc::clone(revision));
         let cost = feed.cost;
         let sights = Arc::clone(&self.engine.sights);

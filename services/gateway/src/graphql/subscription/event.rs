@@ -13,6 +13,7 @@ use crate::{
         execute::{Halt, Writer, string},
         global_id,
         plan::{ChangeField, Item, Place},
+        reads::{self, Reads, Recorder},
         scalar, schema,
     },
     journal::{Action, Event, Logged},
@@ -49,7 +50,7 @@ pub(super) fn say(
     said: &Said<'_>,
     asked: &Asked<'_>,
     cost: u64,
-) -> Result<Option<Vec<u8>>, Halt> {
+) -> Result<Option<(Vec<u8>, Reads)>, Halt> {
     let Asked { key, items, wanted, bound } = *asked;
     let event = said.event;
     let filter = wanted.filter(event.kind);
@@ -88,14 +89,20 @@ pub(super) fn say(
     }
     let place = shown.as_ref().map(|(_, place)| *place).filter(|_| event.action != Action::Retired);
     let graph = shown.as_ref().map_or(&seen.graph, |(graph, _)| graph.as_ref());
-    let mut writer = Writer::over(graph, &seen, bound, left);
+    let mut writer = Writer::over(graph, &seen, bound, left).recording(seeing.recorder(published));
+    if writer.recorder.is_some()
+        && let (Some((_, place)), Some(filter)) = (&shown, filter)
+    {
+        writer.note_match(place.kind, place.row, filter)?;
+    }
     writer.raw("{\"data\":{");
     writer.raw(key);
     writer.change(items, said, &told, place)?;
     writer.raw("},\"extensions\":{\"consistency\":\"");
     writer.raw(said.token);
     writer.raw("\"}}");
-    Ok(Some(writer.into_bytes()))
+    let reads = writer.take_reads();
+    Ok(Some((writer.into_bytes(), reads)))
 }
 
 /// Who is told of a change, and what they see.
@@ -108,6 +115,11 @@ impl Seeing<'_> {
     /// The published graph as it is seen.
     fn published(&self, published: &Arc<Published>) -> Arc<Published> {
         published.seen_by(self.sights.view_now(self.viewer, published).sight())
+    }
+
+    /// A recorder of what is told of people, if the viewer sees who others are.
+    fn recorder(&self, published: &Published) -> Option<Box<Recorder>> {
+        reads::recorder(&self.sights.view_now(self.viewer, published))
     }
 
     /// What is seen of the graph with the record as the change left it, or, if it was retired, as it was then.

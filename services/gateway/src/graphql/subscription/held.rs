@@ -12,12 +12,15 @@ use lru::LruCache;
 use crate::graphql::{
     error::{Code, GraphqlError},
     limits::Limits,
+    reads::Reads,
 };
 
 /// How many bytes of changes that were written out are kept for other subscribers.
 pub(super) const WRITTEN_BYTES: usize = 32 << 20;
 /// The memory of an entry beside its bytes, about.
 const OVERHEAD: usize = 128;
+/// How many bytes it takes, about, to know what an answer tells of one person.
+const PERSON: usize = 48;
 
 /// A step is done or not, so a panic elsewhere leaves nothing to fear.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -127,10 +130,10 @@ impl Drop for Seat {
 pub(super) type WrittenKey = (u64, u64, usize);
 
 /// Changes that were written out, or found not to be wanted, lately.
-pub(super) type Written = Store<WrittenKey, Option<Bytes>>;
+pub(super) type Written = Store<WrittenKey, Option<Told>>;
 
 /// The newest answers of live queries, by the numbers of these.
-pub(super) type Bodies = Store<u64, Bytes>;
+pub(super) type Bodies = Store<u64, Told>;
 
 /// What has bytes.
 pub(super) trait Weigh {
@@ -144,9 +147,28 @@ impl Weigh for Bytes {
     }
 }
 
-impl Weigh for Option<Bytes> {
+/// An answer that subscribers share, and what it tells of people: kept for each of them before it is sent.
+#[derive(Clone)]
+pub(super) struct Told {
+    pub(super) body: Bytes,
+    pub(super) reads: Option<Arc<Reads>>,
+}
+
+impl Told {
+    pub(super) fn new(body: Bytes, reads: Reads) -> Self {
+        Self { body, reads: (!reads.is_empty()).then(|| Arc::new(reads)) }
+    }
+}
+
+impl Weigh for Told {
     fn bytes(&self) -> usize {
-        self.as_ref().map_or(0, Bytes::len)
+        self.body.len() + self.reads.as_ref().map_or(0, |reads| reads.len() * PERSON)
+    }
+}
+
+impl Weigh for Option<Told> {
+    fn bytes(&self) -> usize {
+        self.as_ref().map_or(0, Weigh::bytes)
     }
 }
 

@@ -56,7 +56,9 @@ impl Finder<'_> {
             | QueryField::Service(_)
             | QueryField::Register(_)
             | QueryField::People(_)
-            | QueryField::Snapshot(_) => {}
+            | QueryField::Snapshot(_)
+            | QueryField::Viewer(_)
+            | QueryField::Audit { .. } => {}
             QueryField::Node { slot, by_kind } => {
                 if let Some(Bound::Node(Some((kind, _)))) = self.bound.get(*slot) {
                     self.node(*kind, by_kind);
@@ -101,6 +103,7 @@ impl Finder<'_> {
                 | RecordField::Enums(..)
                 | RecordField::Provenance { .. }
                 | RecordField::Provenances(_)
+                | RecordField::AccessLog { .. }
                 | RecordField::ExternalIds(_)
                 | RecordField::Translations(_) => {}
             }

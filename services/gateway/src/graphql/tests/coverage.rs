@@ -52,6 +52,18 @@ const HAND_WRITTEN: &[(&str, &[&str])] = &[
         "PeopleGroup",
         &["orgUnit", "role", "jobFamily", "function", "isContractor", "status", "tier", "n", "fte", "share"],
     ),
+    // Who asks, to whoever asks; the worker is a record, which is seen or not.
+    ("Viewer", &["subject", "issuer", "roles", "purpose", "worker"]),
+    // Under `audit`, which takes the right to audit; who people are is told only to whom that is allowed.
+    ("AuditConnection", &["nodes", "pageInfo"]),
+    (
+        "AuditEntry",
+        &["cursor", "at", "actor", "source", "run", "reason", "origin", "action", "kind", "recordId", "fields"],
+    ),
+    ("AuditedField", &["name", "before", "after", "isHidden"]),
+    // Under `accessLog`, which is told to the person and to auditors.
+    ("AccessLogConnection", &["nodes", "pageInfo"]),
+    ("AccessLogEntry", &["at", "reader", "issuer", "purpose", "fields", "operation", "entry"]),
     // The schema itself.
     ("_Service", &["sdl"]),
     // A change of a record that is seen.
@@ -84,7 +96,10 @@ fn has_rule(type_name: &str, field: &str) -> bool {
     }
     match made_of_kind(type_name) {
         Some((kind, "record")) => {
-            kind.info().field_by_name(field).is_some() || kind.relation(field).is_some() || OF_RECORDS.contains(&field)
+            kind.info().field_by_name(field).is_some()
+                || kind.relation(field).is_some()
+                || OF_RECORDS.contains(&field)
+                || (kind.info().person && field == "accessLog")
         }
         Some((_, "page")) => ["nodes", "edges", "pageInfo", "totalCount", "facets", "cursor", "node"].contains(&field),
         Some((kind, _)) => {

@@ -310,9 +310,10 @@ async fn answer(engine: &Engine, sight: &Arc<Sight>, planned: &Planned, cost: u6
         indexed,
         policy: engine.policy.load(),
         people: CountedPeople::default(),
+        view: None,
     };
-    match run.answer(None, cost) {
-        Ok((body, left)) => format!("{} for {}", String::from_utf8(body).expect("text"), cost - left),
+    match run.answer(None, cost, None) {
+        Ok(written) => format!("{} for {}", String::from_utf8(written.body).expect("text"), cost - written.left),
         Err(halt) => format!("{halt:?}"),
     }
 }

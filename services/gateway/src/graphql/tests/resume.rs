@@ -9,8 +9,9 @@ use futures::{
 use spil_proto::{
     capability::v1::service::capability_service_server::{CapabilityService, CapabilityServiceServer},
     changefeed::v1::{
-        ApplyRequest, ApplyResponse, DigestRequest, DigestResponse, EraseRequest, EraseResponse, Revision,
-        SnapshotRequest, SnapshotResponse, WatchRequest, WatchResponse,
+        ApplyRequest, ApplyResponse, AuditRequest, AuditResponse, DigestRequest, DigestResponse, EraseRequest,
+        EraseResponse, LogReadsRequest, LogReadsResponse, ReadLogRequest, ReadLogResponse, Revision, SnapshotRequest,
+        SnapshotResponse, WatchRequest, WatchResponse,
     },
 };
 use tokio::net::TcpListener;
@@ -75,6 +76,18 @@ impl CapabilityService for Log {
 
     async fn erase(&self, _: Call<EraseRequest>) -> Result<Answer<EraseResponse>, Status> {
         Err(Status::unimplemented("erase"))
+    }
+
+    async fn audit(&self, _: Call<AuditRequest>) -> Result<Answer<AuditResponse>, Status> {
+        Err(Status::unimplemented("audit"))
+    }
+
+    async fn log_reads(&self, _: Call<LogReadsRequest>) -> Result<Answer<LogReadsResponse>, Status> {
+        Err(Status::unimplemented("log_reads"))
+    }
+
+    async fn read_log(&self, _: Call<ReadLogRequest>) -> Result<Answer<ReadLogResponse>, Status> {
+        Err(Status::unimplemented("read_log"))
     }
 }
 

@@ -9,8 +9,9 @@ use futures::{future::join_all, stream};
 use spil_proto::{
     capability::v1::service::capability_service_server::{CapabilityService, CapabilityServiceServer},
     changefeed::v1::{
-        Action, ApplyRequest, ApplyResponse, DigestRequest, DigestResponse, EraseRequest, EraseResponse, ItemResult,
-        Outcome, Problem, ProblemCode, SnapshotRequest, SnapshotResponse, WatchRequest, WatchResponse, target,
+        Action, ApplyRequest, ApplyResponse, AuditRequest, AuditResponse, DigestRequest, DigestResponse, EraseRequest,
+        EraseResponse, ItemResult, LogReadsRequest, LogReadsResponse, Outcome, Problem, ProblemCode, ReadLogRequest,
+        ReadLogResponse, SnapshotRequest, SnapshotResponse, WatchRequest, WatchResponse, target,
     },
     initiative::v1::service::initiative_service_server::{InitiativeService, InitiativeServiceServer},
     workforce::v1::service::{
@@ -148,6 +149,18 @@ macro_rules! serve {
             }
 
             async fn erase(&self, _: Call<EraseRequest>) -> Result<Reply<EraseResponse>, Status> {
+                Err(Status::unimplemented("not needed"))
+            }
+
+            async fn audit(&self, _: Call<AuditRequest>) -> Result<Reply<AuditResponse>, Status> {
+                Err(Status::unimplemented("not needed"))
+            }
+
+            async fn log_reads(&self, _: Call<LogReadsRequest>) -> Result<Reply<LogReadsResponse>, Status> {
+                Err(Status::unimplemented("not needed"))
+            }
+
+            async fn read_log(&self, _: Call<ReadLogRequest>) -> Result<Reply<ReadLogResponse>, Status> {
                 Err(Status::unimplemented("not needed"))
             }
 

@@ -7,6 +7,7 @@ use super::{
     subscription::{CHANGES, assert_quiet, next, write},
     *,
 };
+use crate::read_log::ReadLog;
 
 /// Whoever is linked to a worker sees that worker and what is said of that worker's skills, and writes what they like.
 const OWN: &str = r#"
@@ -71,7 +72,8 @@ fn retired(mut record: Record) -> Record {
 
 #[tokio::test]
 async fn a_change_of_nothing_but_what_is_hidden_is_none() {
-    let engine = Arc::new(engine(&people(), Limits::default()));
+    let (log, _) = ReadLog::in_memory();
+    let engine = Arc::new(engine(&people(), Limits::default()).with_read_log(Some(log)));
     let mut anybody = subscribe_as(&engine, &caller(), None, CHANGES).await;
     let by_name = "subscription { changes(filter: {fields: [\"displayName\"]}) { fields } }";
     let mut asks_for_names = subscribe_as(&engine, &caller(), None, by_name).await;
@@ -94,6 +96,28 @@ async fn a_change_of_nothing_but_what_is_hidden_is_none() {
 }
 
 #[tokio::test]
+async fn nobody_is_told_who_others_are_where_that_can_not_be_kept() {
+    let engine = engine(&people(), Limits::default());
+    for (query, is_told) in [
+        ("{ workers { nodes { displayName } } }", false),
+        ("{ workers { nodes { status skillAssertions { nodes { worker { displayName } } } } } }", false),
+        ("{ workers(filter: {displayName: {eq: \"Ada\"}}) { totalCount } }", false),
+        ("{ workers(filter: {not: {displayName: {eq: \"Nobody\"}}}, first: 0) { totalCount } }", false),
+        ("{ workers(filter: {displayName: {eq: \"Nobody\"}}) { totalCount } }", true),
+        ("{ workers(orderBy: {field: DISPLAY_NAME}) { nodes { id } } }", false),
+        ("{ skillAssertions(filter: {worker: {displayName: {eq: \"Ada\"}}}) { totalCount } }", false),
+        ("{ workers { totalCount nodes { id status } } }", true),
+    ] {
+        let request: Request = serde_json::from_value(json!({"query": query})).expect("a request");
+        let request = Request { purpose: Some(Purpose::PersonnelAdministration), ..request };
+        let response = engine.execute(&caller(), "token", request, Allowed::Everything).await;
+        let answer: Json = serde_json::from_slice(&response.body).expect("JSON");
+        let code = &answer["errors"][0]["extensions"]["code"];
+        assert_eq!(code == "UNAVAILABLE", !is_told, "{query} {answer}");
+    }
+}
+
+#[tokio::test]
 async fn changes_of_others_are_not_told() {
     let engine = restricted();
     let mut own = subscribe_as(&engine, &ada(), None, CHANGES).await;
@@ -111,14 +135,22 @@ async fn changes_of_others_are_not_told() {
 
 #[tokio::test]
 async fn live_answers_are_shared_by_those_who_see_the_same() {
-    let engine = Arc::new(engine(&people(), Limits::default()));
+    let (log, kept) = ReadLog::in_memory();
+    let engine = Arc::new(engine(&people(), Limits::default()).with_read_log(Some(log)));
     let query = "subscription { live { workers { nodes { displayName } } } }";
     let purpose = Some(Purpose::PersonnelAdministration);
     let mut anybody = subscribe_as(&engine, &caller(), None, query).await;
     let mut personnel = subscribe_as(&engine, &caller(), purpose, query).await;
+    let other = Caller::new("other", Permission::ALL);
+    let mut colleague = subscribe_as(&engine, &other, purpose, query).await;
     let names = |answer: &Json| answer["data"]["live"]["workers"]["nodes"].clone();
     assert_eq!(names(&next(&mut anybody).await), json!([{"displayName": null}, {"displayName": null}]));
     assert_eq!(names(&next(&mut personnel).await), json!([{"displayName": "Ada"}, {"displayName": "Bo"}]));
+    assert_eq!(names(&next(&mut colleague).await), json!([{"displayName": "Ada"}, {"displayName": "Bo"}]));
+    // They share the answer, and each of them has read it.
+    let mut readers: Vec<_> = kept.lock().expect("reads").iter().map(|read| read.reader.clone()).collect();
+    readers.sort();
+    assert_eq!(readers, ["other", "other", "tester", "tester"]);
     write(&engine, Owner::Workforce, vec![worker(1, "Ada L.", 2, 2)]);
     assert_eq!(names(&next(&mut personnel).await), json!([{"displayName": "Ada L."}, {"displayName": "Bo"}]));
     assert_quiet(&mut anybody);

@@ -3,7 +3,7 @@
 use spil_auth::AuthError;
 use tonic::Status;
 
-use crate::{ApplyError, DigestError, EraseError, FeedError, PersonError, StoreError, WhoIsError};
+use crate::{ApplyError, AuditError, DigestError, EraseError, FeedError, PersonError, StoreError, WhoIsError};
 
 pub(super) fn of_token(error: &AuthError) -> Status {
     match error {
@@ -70,6 +70,15 @@ pub(super) fn of_erase(error: &EraseError) -> Status {
         EraseError::Contended => Status::aborted(error.to_string()),
         EraseError::Stopping => Status::unavailable(error.to_string()),
         EraseError::Store(source) => of_store(source),
+    }
+}
+
+pub(super) fn of_audit(error: &AuditError) -> Status {
+    match error {
+        AuditError::Forbidden(forbidden) => Status::permission_denied(forbidden.to_string()),
+        AuditError::NoService => Status::permission_denied(error.to_string()),
+        AuditError::Request(_) => Status::invalid_argument(error.to_string()),
+        AuditError::Store(source) => of_store(source),
     }
 }
 

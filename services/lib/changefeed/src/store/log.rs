@@ -207,7 +207,7 @@ impl Store {
     }
 
     /// Reads rows of the log: revision, record, what else is told of the change, what is sealed.
-    async fn read_changes(&self, rows: &[QueryResult]) -> Result<Vec<(u64, Change)>, StoreError> {
+    pub(super) async fn read_changes(&self, rows: &[QueryResult]) -> Result<Vec<(u64, Change)>, StoreError> {
         let mut changes = Vec::with_capacity(rows.len());
         let mut closed = Vec::new();
         for found in rows {

@@ -103,6 +103,8 @@ on_both! {
     erase::only_people_are_erased,
     erase::who_left_long_ago_is_erased_by_itself,
     calls::calls_need_a_token_and_permission,
+    audit::the_audit_tells_every_change_with_what_was_before,
+    audit::reads_are_kept_and_told,
     chain::what_was_written_is_whole,
     chain::whatever_is_altered_is_found,
     chain::the_log_is_only_added_to,

@@ -9,7 +9,7 @@ use std::{
 };
 
 use futures::StreamExt;
-use spil_auth::{Caller, Permission, Signer};
+use spil_auth::{Caller, Permission, Signer, Trust, Verifier};
 use spil_changefeed::{Effect, Findings, OwnerService, Proposal, Related, Rules, Store, WallClock};
 use spil_proto::{
     changefeed::v1::{
@@ -102,6 +102,13 @@ impl TestOwner {
         let signer = Signer::generate().expect("a key");
         let service = OwnerService::new(store.clone(), Arc::new(TestRules), signer.verifier(), Arc::new(WallClock));
         Self { service, store, signer, caller: Caller::new("tester", Permission::ALL) }
+    }
+
+    /// The caller that a service of ours is.
+    pub(crate) async fn as_service(&self) -> Caller {
+        let token = self.signer.sign_service(std::time::Duration::from_secs(60)).expect("a token");
+        let verifier = Verifier::new(&Trust::default().and_services(&self.signer));
+        verifier.verify(&token).await.expect("a valid token")
     }
 
     pub(crate) async fn send(&self, request: ApplyRequest) -> ApplyResponse {

@@ -1,5 +1,6 @@
 //! What is tried.
 
+pub(crate) mod audit;
 pub(crate) mod batch;
 pub(crate) mod calls;
 pub(crate) mod chain;
