@@ -9,6 +9,9 @@ const RULES: &[(&str, &str)] = &[
     ("Snapshot", "follow on each kind asked for"),
     ("Watch", "follow on every kind of the owner"),
     ("Digest", "follow on every kind of the owner"),
+    ("Audit", "audit on the kind of each record told; who people are is told to services of ours alone"),
+    ("LogReads", "services of ours alone"),
+    ("ReadLog", "audit on the kinds of people, or a service of ours, which knows who asks about themselves"),
     ("Erase", "erase on the kind, of whomever"),
     ("WhoIs", "follow on workers"),
 ];

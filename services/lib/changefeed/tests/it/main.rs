@@ -104,6 +104,7 @@ on_both! {
     erase::who_left_long_ago_is_erased_by_itself,
     calls::calls_need_a_token_and_permission,
     audit::the_audit_tells_every_change_with_what_was_before,
+    audit::the_audit_tells_who_people_are_to_services_alone,
     audit::reads_are_kept_and_told,
     chain::what_was_written_is_whole,
     chain::whatever_is_altered_is_found,

@@ -5,8 +5,10 @@ use spil_changefeed::AuditError;
 use spil_proto::{
     changefeed::v1::{
         ApplyRequest, AuditEntry, AuditPlace, AuditRequest, LogReadsRequest, Read, ReadLogRequest, Record,
+        record::Entity,
     },
     model::{Kind, Owner},
+    workforce::v1::Worker,
 };
 use uuid::Uuid;
 
@@ -99,6 +101,31 @@ pub(crate) async fn the_audit_tells_every_change_with_what_was_before(database: 
         AuditRequest { first: 1_001, ..AuditRequest::default() },
     ] {
         assert!(matches!(refused(&owner.caller, request).await, Some(AuditError::Request(_))));
+    }
+}
+
+pub(crate) async fn the_audit_tells_who_people_are_to_services_alone(database: Database) {
+    let owner = TestOwner::new(&database, Owner::Workforce).await;
+    let values = Worker { display_name: Some("Ada".into()), status: 1, ..Worker::default() };
+    let mut record = Record { entity: Some(Entity::Worker(values)) };
+    record.entity_mut().expect("an entity").header_mut().key = Some("E1".into());
+    let worker = id(&owner.one(create(record)).await);
+    owner.one(retire(Kind::Worker, by_id(worker))).await;
+    let service = owner.as_service().await;
+    for (caller, is_told) in [(&owner.caller, false), (&service, true)] {
+        let request = AuditRequest { first: 10, ..AuditRequest::default() };
+        let told = owner.service.audit(caller, request).await.expect("an answer");
+        assert_eq!(told.entries.len(), 2);
+        let images = told.entries.iter().flat_map(|entry| [&entry.before, &entry.after]).flatten();
+        let mut count = 0;
+        for image in images {
+            let Some(Entity::Worker(worker)) = &image.entity else { panic!("another kind") };
+            assert_eq!(worker.display_name.is_some(), is_told);
+            assert_eq!(worker.header.as_ref().and_then(|header| header.key.as_ref()).is_some(), is_told);
+            assert_eq!(worker.status, 1);
+            count += 1;
+        }
+        assert_eq!(count, 3);
     }
 }
 
