@@ -440,6 +440,7 @@ proptest! {
     ) {
         let (mut graph, naive) = play(&before).pop().unwrap();
         let (mut restricted, left) = seen(&graph, &naive, &mut Choices::new(&sight));
+        let sight = Arc::new(restricted.sight().cloned().unwrap_or_else(Sight::everything));
         let mut moved = BTreeSet::new();
         for event in &after {
             let image = match event {
@@ -455,14 +456,17 @@ proptest! {
                 moved.insert(kind);
             }
         }
-        for kind in KINDS {
-            let (table, whole) = (restricted.table(kind), graph.table(kind));
-            let all = ids(&graph, kind, whole.rows());
-            let seen = ids(&restricted, kind, table.rows());
-            if !moved.contains(&kind) {
-                prop_assert_eq!(&seen, &left.ids(kind), "nothing has come or gone");
-            } else {
-                prop_assert!(seen.is_empty() || seen == all, "{:?}", kind);
+        // Whether the change was made to what is seen, or the sight is put before what has changed.
+        for restricted in [restricted, graph.seen_by(&sight)] {
+            for kind in KINDS {
+                let (table, whole) = (restricted.table(kind), graph.table(kind));
+                let all = ids(&graph, kind, whole.rows());
+                let seen = ids(&restricted, kind, table.rows());
+                if !moved.contains(&kind) {
+                    prop_assert_eq!(&seen, &left.ids(kind), "nothing has come or gone");
+                } else {
+                    prop_assert!(seen.is_empty() || seen == all, "{:?}", kind);
+                }
             }
         }
     }
