@@ -21,8 +21,9 @@ use spil_gateway::{
 use spil_proto::{
     capability::v1::service::capability_service_server::{CapabilityService, CapabilityServiceServer},
     changefeed::v1::{
-        ApplyRequest, ApplyResponse, Change, Cursor, DigestRequest, DigestResponse, EraseRequest, EraseResponse,
-        Record, Revision, SnapshotRequest, SnapshotResponse, WatchRequest, WatchResponse,
+        ApplyRequest, ApplyResponse, AuditRequest, AuditResponse, Change, Cursor, DigestRequest, DigestResponse,
+        EraseRequest, EraseResponse, LogReadsRequest, LogReadsResponse, ReadLogRequest, ReadLogResponse, Record,
+        Revision, SnapshotRequest, SnapshotResponse, WatchRequest, WatchResponse,
     },
     initiative::v1::service::initiative_service_server::{InitiativeService, InitiativeServiceServer},
     model::{Kind, Owner, Value, field},
@@ -101,6 +102,18 @@ macro_rules! serve {
 
             async fn apply(&self, _: Call<ApplyRequest>) -> Result<Answer<ApplyResponse>, Status> {
                 Err(Status::unimplemented("apply"))
+            }
+
+            async fn audit(&self, _: Call<AuditRequest>) -> Result<Answer<AuditResponse>, Status> {
+                Err(Status::unimplemented("audit"))
+            }
+
+            async fn log_reads(&self, _: Call<LogReadsRequest>) -> Result<Answer<LogReadsResponse>, Status> {
+                Err(Status::unimplemented("log_reads"))
+            }
+
+            async fn read_log(&self, _: Call<ReadLogRequest>) -> Result<Answer<ReadLogResponse>, Status> {
+                Err(Status::unimplemented("read_log"))
             }
 
             async fn digest(&self, _: Call<DigestRequest>) -> Result<Answer<DigestResponse>, Status> {
