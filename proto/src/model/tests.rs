@@ -67,6 +67,17 @@ fn what_belongs_somewhere_gets_there() {
 }
 
 #[test]
+fn whatever_leads_to_a_person_is_personal() {
+    for kind in Kind::ALL {
+        let info = kind.info();
+        let leads = |ty: &FieldType| matches!(ty, FieldType::Ref(to) | FieldType::RefList(to) if to.info().person);
+        for field in info.own.iter().filter(|field| info.person || leads(&field.ty)) {
+            assert!(field.personal.is_some(), "{kind:?}.{} is in no register", field.name);
+        }
+    }
+}
+
+#[test]
 fn what_tells_who_somebody_is_belongs_to_a_person() {
     for kind in Kind::ALL {
         let info = kind.info();

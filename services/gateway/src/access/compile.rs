@@ -40,6 +40,11 @@ fn see(viewer: &Viewer, own: &Own, graph: &Graph, kind: Kind, sight: &mut Sight)
     if rows & bit(Scope::All) == 0 {
         sight.see_only(graph, kind, Arc::new(union(own, kind, rows)));
     }
+    // Who writes what is said of a person is mostly that person, or somebody close: it would tell who is meant.
+    let is_about_somebody = kind.info().person || kind.info().subject.is_some();
+    if is_about_somebody && !viewer.may(Action::Audit, kind) {
+        sight.hide_actors(kind);
+    }
     // Fields that are seen in the same scopes share their rows.
     let identifying = FieldSet::identifying(kind);
     let mut hidden: HashMap<(Scopes, Option<Scopes>), Vec<usize>> = HashMap::new();

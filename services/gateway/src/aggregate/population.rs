@@ -174,6 +174,10 @@ impl<'a> Reading<'a> {
                 continue;
             }
             let (fte, position) = self.work(row);
+            // Those few who hold none would be what is left of a whole when its parts are taken away, so that all parts had to be hidden for them.
+            if position.is_none() {
+                continue;
+            }
             let facts = Facts {
                 is_contractor: table.boolean(row, is_contractor).unwrap_or(false),
                 status,

@@ -341,8 +341,8 @@ type Provenance {
   source: String!
   "Which run of that system, the same for all that one import wrote; null if it has no runs."
   run: String
-  "Who wrote it: the subject of the token. Personal data where the token was a person's."
-  actor: String!
+  "Who wrote it: the subject of the token. Null on records that are people or somebody's, but for those who may audit."
+  actor: String
   "When it was written."
   at: DateTime!
 }
@@ -355,8 +355,8 @@ type FieldProvenance {
   source: String!
   "Which run of that system, the same for all that one import wrote; null if it has no runs."
   run: String
-  "Who wrote it: the subject of the token. Personal data where the token was a person's."
-  actor: String!
+  "Who wrote it: the subject of the token. Null on records that are people or somebody's, but for those who may audit."
+  actor: String
   "When it was written."
   at: DateTime!
 }

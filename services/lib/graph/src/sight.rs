@@ -38,6 +38,8 @@ pub(crate) struct KindSight {
     veils: Vec<Veil>,
     /// All fields that any veil is over.
     veiled: u64,
+    /// Whether it is hidden who wrote.
+    veils_actors: bool,
     /// The rows seen, in the order of their ids, once they were asked for.
     listed: OnceLock<Box<[u32]>>,
 }
@@ -99,6 +101,16 @@ impl Sight {
     /// Whether a field is seen of every record that is.
     pub fn shows(&self, kind: Kind, field: usize) -> bool {
         self.kind(kind).is_none_or(|sight| !sight.veils_some(field))
+    }
+
+    /// Whether it is seen who wrote the records of a kind.
+    pub fn shows_actors(&self, kind: Kind) -> bool {
+        self.kind(kind).is_none_or(|sight| !sight.veils_actors)
+    }
+
+    /// Who wrote the records of a kind is hidden, whatever was said before.
+    pub fn hide_actors(&mut self, kind: Kind) {
+        self.change(kind, |sight| sight.veils_actors = true);
     }
 
     /// All records of a kind are seen from now on.
@@ -184,7 +196,7 @@ impl Sight {
 
 impl KindSight {
     fn is_whole(&self) -> bool {
-        matches!(self.rows, Seen::All) && self.veils.is_empty()
+        matches!(self.rows, Seen::All) && self.veils.is_empty() && !self.veils_actors
     }
 
     /// Whether a row is seen, if it is live.
@@ -270,7 +282,13 @@ impl KindSight {
             _ => Seen::None,
         };
         let veils = [&*self.veils, &*other.veils].concat();
-        KindSight { rows, veils, veiled: self.veiled | other.veiled, listed: OnceLock::new() }
+        KindSight {
+            rows,
+            veils,
+            veiled: self.veiled | other.veiled,
+            veils_actors: self.veils_actors || other.veils_actors,
+            listed: OnceLock::new(),
+        }
     }
 
     fn is_of(&self, table: &Table) -> bool {
@@ -316,6 +334,11 @@ impl Graph {
         if let Some(sight) = self.sight.take() {
             self.sight = Some(if sight.is_of(self) { sight } else { Arc::new(sight.of(self)) });
         }
+    }
+
+    /// Whether it is seen who wrote the records of a kind.
+    pub fn shows_actors(&self, kind: Kind) -> bool {
+        self.sight.as_ref().is_none_or(|sight| sight.shows_actors(kind))
     }
 
     /// What is seen of it; none if everything is.

@@ -41,6 +41,11 @@ impl Wanted {
             && self.admits_fields(event.kind, &event.fields)
     }
 
+    /// Whether it counts who wrote. Nothing is wanted then of what does not show it.
+    pub(crate) fn asks_for_actors(&self) -> bool {
+        self.actors.is_some()
+    }
+
     /// Whether a change of these fields is wanted, by their numbers.
     pub(crate) fn admits_fields(&self, kind: Kind, fields: &[usize]) -> bool {
         self.fields.as_ref().is_none_or(|names| {

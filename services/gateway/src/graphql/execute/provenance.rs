@@ -1,6 +1,9 @@
 //! Which write set which field.
 
-use spil_proto::{changefeed::v1::Origin, model::FieldInfo};
+use spil_proto::{
+    changefeed::v1::Origin,
+    model::{FieldInfo, Kind},
+};
 
 use super::{Halt, Writer};
 use crate::graphql::{
@@ -18,7 +21,7 @@ impl Writer<'_> {
         let known =
             field.and_then(|field| Some((kind.info().field(field)?, self.graph.table(kind).origin(row, field)?)));
         match known {
-            Some((info, origin)) => self.origin(items, info, origin),
+            Some((info, origin)) => self.origin(items, kind, info, origin),
             None => {
                 self.raw("null");
                 Ok(())
@@ -32,10 +35,16 @@ impl Writer<'_> {
         let table = self.graph.table(kind);
         let known: Vec<_> =
             kind.info().fields().filter_map(|info| Some((info, table.origin(row, info.index)?))).collect();
-        self.array(&known, |this, (info, origin)| this.origin(items, info, origin))
+        self.array(&known, |this, (info, origin)| this.origin(items, kind, info, origin))
     }
 
-    fn origin(&mut self, items: &[Item<OriginField>], info: &FieldInfo, origin: &Origin) -> Result<(), Halt> {
+    fn origin(
+        &mut self,
+        items: &[Item<OriginField>],
+        kind: Kind,
+        info: &FieldInfo,
+        origin: &Origin,
+    ) -> Result<(), Halt> {
         self.object(items, |this, item| {
             match item.what {
                 OriginField::TypeName(name) => this.text(name)?,
@@ -43,6 +52,7 @@ impl Writer<'_> {
                 OriginField::Source => this.text(&origin.source)?,
                 OriginField::Run if origin.run.is_empty() => this.raw("null"),
                 OriginField::Run => this.text(&origin.run)?,
+                OriginField::Actor if !this.graph.shows_actors(kind) => this.raw("null"),
                 OriginField::Actor => this.text(&origin.actor)?,
                 OriginField::At => scalar::write_date_time(origin.at, &mut this.out),
             }

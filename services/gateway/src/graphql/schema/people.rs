@@ -1,7 +1,7 @@
 //! The types of figures about groups of people.
 
 /// The field of `Query`.
-pub(super) const QUERY: &str = "  \"Counts people by group, for those who do not see the people. Figures are of one state a day, the same for everybody and however often they are asked; what fewer people than `smallestGroup` could be told from is null. Needs the action `aggregate` on the kind Worker.\"\n  peopleCounts(\n    \"By what: nothing, one dimension, or ORG_UNIT with one of CONTRACTOR, STATUS and TIER.\"\n    by: [PeopleDimension!]! = []\n    \"What is counted.\"\n    of: PeopleMeasure! = HEADCOUNT\n    \"The skill; given with SKILLED and only then.\"\n    skillId: ID\n  ): PeopleCounts!\n";
+pub(super) const QUERY: &str = "  \"Counts people who hold a position by group, for those who do not see the people. Figures are of one state a day, the same for everybody and however often they are asked; what fewer people than `smallestGroup` could be told from is null. Needs the action `aggregate` on the kind Worker.\"\n  peopleCounts(\n    \"By what: nothing, one dimension, or ORG_UNIT with one of CONTRACTOR, STATUS and TIER.\"\n    by: [PeopleDimension!]! = []\n    \"What is counted.\"\n    of: PeopleMeasure! = HEADCOUNT\n    \"The skill; given with SKILLED and only then.\"\n    skillId: ID\n  ): PeopleCounts!\n";
 
 /// The types.
 pub(super) const TYPES: &str = r#""By what people are grouped."

@@ -71,8 +71,8 @@ type Change {
   version: Int!
   "When it was done."
   at: DateTime!
-  "Who did it: the subject of the token."
-  actor: String!
+  "Who did it: the subject of the token. Null on records that are people or somebody's, but for those who may audit."
+  actor: String
   "Which system the data came from: `graphql`, `import:hr.csv`."
   source: String!
   "Which run of that system, where it tells."
@@ -99,7 +99,7 @@ input ChangeFilter {
   actions: [ChangeAction!]
   "Which system the data came from."
   sources: [String!]
-  "Who did it."
+  "Who did it. Nothing is sent of records of which that is hidden."
   actors: [String!]
   "A field that was written, by its name in inputs."
   fields: [String!]

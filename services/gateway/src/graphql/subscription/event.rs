@@ -59,6 +59,9 @@ pub(super) fn say(
     if seen.graph.sight().is_some_and(|sight| sight.sees_none(event.kind)) {
         return Ok(None);
     }
+    if wanted.asks_for_actors() && !seen.graph.shows_actors(event.kind) {
+        return Ok(None);
+    }
     // Where all records are seen whole, it need not be looked at the record to know whether it is.
     let is_whole = seen.graph.sight().is_none_or(|sight| sight.is_whole(event.kind));
     let mut left = cost;
@@ -176,6 +179,7 @@ impl Writer<'_> {
                 ChangeField::Action => this.text(event.action.name())?,
                 ChangeField::Version => this.raw(&event.version.to_string()),
                 ChangeField::At => scalar::write_date_time(revision.at, this.out_mut()),
+                ChangeField::Actor if !this.graph.shows_actors(event.kind) => this.raw("null"),
                 ChangeField::Actor => this.text(&revision.actor)?,
                 ChangeField::Source => this.text(&revision.source)?,
                 ChangeField::Run if revision.run.is_empty() => this.raw("null"),
