@@ -19,6 +19,7 @@ mod m20261123_000010_create_skill_assertion;
 mod m20261124_000001_create_learning_activity;
 mod m20261124_000002_create_learning_outcome;
 mod m20261124_000003_create_learning_event;
+mod m20261125_000301_add_contestation_to_worker;
 
 /// The tables of records that were made without provenance.
 const RECORDS: &[&str] = &[
@@ -74,6 +75,7 @@ impl MigratorTrait for WorkforceMigrator {
             Box::new(m20261125_000100_chain_revisions::Migration),
             Box::new(m20261125_000101_create_read_log::Migration),
             Box::new(m20261125_000200_seal_personal_data::Migration { records: UNSEALED }),
+            Box::new(m20261125_000301_add_contestation_to_worker::Migration),
         ]
     }
 }

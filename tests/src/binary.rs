@@ -85,6 +85,11 @@ impl Spil {
         }
     }
 
+    /// The folder with its files.
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
     /// A token for this process.
     pub fn token(&self, subject: &str, permissions: &[Permission]) -> String {
         self.token_for(subject, permissions, Duration::from_secs(3600))

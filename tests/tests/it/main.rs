@@ -18,6 +18,7 @@ mod import;
 mod model;
 mod mutation;
 mod operate;
+mod own_data;
 mod policy;
 mod production;
 mod provenance;

@@ -118,6 +118,7 @@ fn worker(number: usize) -> Record {
             email: Some(format!("somebody.{number}@example.org")),
             status: 2,
             is_contractor: Some(false),
+            contestation: None,
         })),
     }
 }

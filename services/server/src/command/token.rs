@@ -2,6 +2,7 @@
 
 use std::{process::ExitCode, time::Duration};
 
+use clap::builder::ArgPredicate;
 use serde_json::Map;
 use spil_auth::{InternalKey, Permission, Signer};
 
@@ -14,8 +15,15 @@ pub(crate) struct TokenArgs {
     /// Whom the token names; the actor of every change made with it.
     #[arg(long, default_value = "developer")]
     subject: String,
-    /// What its bearer may do, separated by commas: read, write, admin, personal, audit, follow.
-    #[arg(long, visible_alias = "scope", default_value = "read,write", value_delimiter = ',')]
+    /// What its bearer may do, separated by commas: read, write, admin, personal, audit, follow. With a worker the default is nothing but what
+    /// that worker may.
+    #[arg(
+        long,
+        visible_alias = "scope",
+        default_value = "read,write",
+        default_value_if("worker", ArgPredicate::IsPresent, None),
+        value_delimiter = ','
+    )]
     permissions: Vec<Permission>,
     /// The key of the worker that the bearer is.
     #[arg(long, value_name = "KEY")]

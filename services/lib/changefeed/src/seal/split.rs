@@ -86,6 +86,7 @@ mod tests {
             email: Some("aleida@example.org".into()),
             status: 2,
             is_contractor: Some(false),
+            contestation: Some("Aleida is not my name".into()),
         };
         Record { entity: Some(Entity::Worker(worker)) }
     }

@@ -46,6 +46,7 @@ pub(crate) fn worker() -> Record {
         email: Some("zwaluw@example.org".into()),
         status: 2,
         is_contractor: Some(false),
+        contestation: Some("My name is not Zwaluwenburg".into()),
     };
     Record { entity: Some(Entity::Worker(worker)) }
 }
