@@ -1,6 +1,8 @@
 //! A database of its own for each test that wants PostgreSQL.
 
-use sea_orm::{ConnectionTrait, Database as Orm, DatabaseConnection};
+use std::path::PathBuf;
+
+use sea_orm::{ConnectionTrait, Database as Orm, DatabaseConnection, Statement};
 use uuid::Uuid;
 
 /// The URL of a PostgreSQL server on which databases may be made; none where the tests run without one.
@@ -36,6 +38,20 @@ impl Database {
         let statement =
             format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'", self.name);
         self.admin.execute_unprepared(&statement).await.expect("connections are cut");
+    }
+
+    /// Writes what is in the server's memory to its files, and says where these are; none where this machine has no such folder that can be
+    /// read.
+    pub async fn files(&self) -> Option<PathBuf> {
+        self.admin.execute_unprepared("CHECKPOINT").await.expect("a superuser");
+        let asked = Statement::from_string(self.admin.get_database_backend(), "SHOW data_directory".to_owned());
+        let row = self.admin.query_one_raw(asked).await.expect("an answer").expect("a row");
+        let folder = PathBuf::from(row.try_get_by_index::<String>(0).expect("a folder"));
+        let is_readable = std::fs::read_dir(folder.join("pg_wal")).is_ok();
+        if !is_readable {
+            eprintln!("skipped: the files of PostgreSQL can not be read from here");
+        }
+        is_readable.then_some(folder)
     }
 
     /// Drops it.

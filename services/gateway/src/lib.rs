@@ -13,3 +13,4 @@ pub mod live;
 pub mod read_log;
 pub mod schema_check;
 mod search;
+pub mod subject;

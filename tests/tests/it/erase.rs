@@ -1,15 +1,16 @@
 //! Who was erased is in no file and in no answer, of the gateway that was there or of one that comes later.
 
-use std::path::Path;
+use std::{fs, io::ErrorKind, path::Path};
 
 use prost::Message;
 use serde_json::{Value, json};
 use spil_auth::Permission;
 use spil_proto::{
-    changefeed::v1::{Cursor, SnapshotRequest, WatchRequest},
-    model::Owner,
+    changefeed::v1::{Cursor, EraseRequest, SnapshotRequest, WatchRequest},
+    model::{Kind, Owner},
 };
-use spil_tests::{Client, Spil, digests_agree, run};
+use spil_tests::{Client, Database, Spil, digests_agree, postgres_url, run};
+use tonic::Code;
 
 /// What would tell who it is.
 const TELLING: [&str; 7] =
@@ -22,6 +23,40 @@ const EVERYTHING: &str = "{ workers { totalCount nodes { id key name displayName
 fn told(text: &[u8]) -> Vec<&'static str> {
     let holds = |part: &str| text.windows(part.len()).any(|window| window == part.as_bytes());
     TELLING.into_iter().filter(|part| holds(part)).collect()
+}
+
+/// What of some texts stands in the files of a PostgreSQL server, its log of writes among them.
+async fn told_by_postgres(database: &Database, texts: &[&'static str]) -> Option<Vec<&'static str>> {
+    let mut folders = vec![database.files().await?];
+    let mut found = Vec::new();
+    let gone = |error: &std::io::Error| error.kind() == ErrorKind::NotFound;
+    while let Some(folder) = folders.pop() {
+        let files = match fs::read_dir(&folder) {
+            Ok(files) => files,
+            Err(error) if gone(&error) => continue,
+            Err(error) => panic!("{}: {error}", folder.display()),
+        };
+        for file in files {
+            let path = file.expect("a file").path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            match fs::read(&path) {
+                // Quicker than a search in bytes, and the texts stay what they are.
+                Ok(bytes) => {
+                    let bytes = String::from_utf8_lossy(&bytes);
+                    found.extend(texts.iter().copied().filter(|text| bytes.contains(*text)));
+                }
+                // A server that runs renames and removes files.
+                Err(error) if gone(&error) => {}
+                Err(error) => panic!("{}: {error}", path.display()),
+            }
+        }
+    }
+    found.sort_unstable();
+    found.dedup();
+    Some(found)
 }
 
 /// Every byte of the files of the workforce owner.
@@ -142,6 +177,46 @@ async fn who_was_erased_is_in_no_file_and_in_no_answer() {
     assert_eq!(spil.stop().await, Some(0));
     let verified = run(["audit", "verify", "--data", &folder.path().display().to_string()]).await;
     assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_erased_is_in_no_file_of_postgresql() {
+    /// The name of a skill, which is no secret: the search would find what is there.
+    const PLAIN: &str = "Kielwaterkunde";
+    let Some(server) = postgres_url() else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let database = Database::create(&server).await;
+    crate::operate::migrate(folder.path(), &database.url).await;
+    let spil = Spil::builder(folder.path()).args(["--database", &database.url]).start().await;
+    let client = spil.client();
+    let worker = json!({"key": "KEY-Grutto", "externalIds": [{"system": "hr", "id": "hr-665544"}], "name": "G. Gruttovelden",
+        "displayName": "Guus Gruttovelden", "number": "P-887766", "email": "grutto@example.org",
+        "translations": [{"language": "nl", "name": "Gruttonl"}], "status": "ACTIVE"});
+    let texts =
+        ["Gruttovelden", "P-887766", "grutto@example.org", "KEY-Grutto", "hr-665544", "Gruttonl", "I know more", PLAIN];
+    let id = write(&client, "createWorker", "worker", worker).await;
+    let skill = write(&client, "createSkill", "skill", json!({"name": PLAIN})).await;
+    let claim =
+        json!({"workerId": id, "skillId": skill, "level": 3, "method": "MANAGER", "contestation": "I know more"});
+    write(&client, "createSkillAssertion", "skillAssertion", claim).await;
+    write(&client, "updateWorker", "worker", json!({"id": id, "displayName": "Guusje Gruttovelden"})).await;
+    let before = told_by_postgres(&database, &texts).await;
+
+    // An owner judges by itself who may erase, and says so to whoever comes round the gateway.
+    let (_, person) = spil_gateway::graphql::global_id::decode(&id).expect("an id");
+    let request =
+        EraseRequest { kind: Kind::Worker as u32, id: person.as_bytes().to_vec(), reason: "asked for".to_owned() };
+    let mut owner = spil.owner(Owner::Workforce);
+    let writer = spil.token("writer", &[Permission::Read, Permission::Write, Permission::Follow]);
+    let refused = owner.erase(&writer, request.clone()).await.expect_err("not allowed");
+    assert_eq!(refused.code(), Code::PermissionDenied);
+    owner.erase(&spil.token("officer", &[Permission::Admin]), request).await.expect("erased");
+    let after = told_by_postgres(&database, &texts).await;
+    assert_eq!(spil.stop().await, Some(0));
+    database.drop().await;
+    for found in [before, after].into_iter().flatten() {
+        assert_eq!(found, [PLAIN], "this stands in a file as it is");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -30,5 +30,6 @@ mod rules;
 mod search;
 mod secrets;
 mod sse;
+mod subject;
 mod tokens;
 mod ws;

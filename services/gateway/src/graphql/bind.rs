@@ -52,6 +52,8 @@ pub(super) enum Bound {
     People(aggregate::Question),
     AccessLog(LogPage),
     Audit(Box<AuditAsked>),
+    /// A person; none where the id is that of none.
+    SubjectExport(Option<(Kind, Uuid)>),
     Mutation(Box<Write>),
     Changes(Box<Wanted>),
     Batch(Box<Changes>),
@@ -176,6 +178,10 @@ impl Arguments<'_> {
             Purpose::People => self.people().map(Bound::People),
             Purpose::AccessLog => self.access_log().map(Bound::AccessLog),
             Purpose::Audit => self.audit().map(|asked| Bound::Audit(Box::new(asked))),
+            Purpose::SubjectExport => {
+                let person = self.id("workerId");
+                person.map(|id| Bound::SubjectExport(id.filter(|(kind, _)| kind.info().person)))
+            }
             Purpose::Changes => changes::read(&self.values).map(|wanted| Bound::Changes(Box::new(wanted))),
             Purpose::Mutation(kind, verb) => {
                 self.input().map(|input| Bound::Mutation(Box::new(input::read(kind, verb, input, None))))

@@ -45,6 +45,7 @@ const FIELDS: &[(&str, &str, Demand)] = &[
     // Who asks is no news to whoever asks.
     ("Query", "viewer", Demand::Token),
     ("Query", "audit", Demand::Any(Action::Audit)),
+    ("Query", "subjectExport", Demand::Act(Action::Export, Kind::Worker)),
     ("Query", "snapshot", Demand::Any(Action::Operate)),
     ("Mutation", "__typename", Demand::Token),
     ("Mutation", "applyChanges", Demand::WriteAny),

@@ -199,6 +199,7 @@ impl<'a> Writer<'a> {
                 QueryField::Search(field) => this.search(field)?,
                 QueryField::Viewer(items) => this.viewer(items)?,
                 QueryField::Audit { slot, items } => this.fetched(Need { slot: *slot, person: None }, items)?,
+                QueryField::SubjectExport { slot, items } => this.subject_export(*slot, items)?,
                 QueryField::Service(items) => this.service(items)?,
                 QueryField::People(field) => this.people(field)?,
                 QueryField::Register(items) => this.register(items)?,

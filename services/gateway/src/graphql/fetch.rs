@@ -55,6 +55,7 @@ impl Engine {
             let (value, reads) = match run.bound.get(need.slot) {
                 Some(Bound::AccessLog(page)) => (self.access_log(need.person, page).await?, Reads::new()),
                 Some(Bound::Audit(asked)) => self.audit(view, asked).await?,
+                Some(Bound::SubjectExport(Some(person))) => self.subject_export(view, *person).await?,
                 _ => (Value::Null, Reads::new()),
             };
             Ok::<_, GraphqlError>((*need, value, reads))
@@ -259,7 +260,7 @@ fn told(view: &View, own: Option<Uuid>, entry: &AuditEntry, cursor: &str, reads:
 }
 
 /// A value as JSON, as the schema has it; a reference as an id.
-fn json_of(info: &'static model::FieldInfo, value: &model::Value<'_>) -> Value {
+pub(crate) fn json_of(info: &'static model::FieldInfo, value: &model::Value<'_>) -> Value {
     let id = |id: &Uuid| match info.ty {
         model::FieldType::Ref(kind) | model::FieldType::RefList(kind) => global_id::encode(kind, *id),
         _ => id.to_string(),
@@ -294,7 +295,7 @@ fn json_of(info: &'static model::FieldInfo, value: &model::Value<'_>) -> Value {
 }
 
 /// The fault that a status is to the client.
-fn fault(status: &Status) -> GraphqlError {
+pub(super) fn fault(status: &Status) -> GraphqlError {
     match status.code() {
         tonic::Code::PermissionDenied => GraphqlError::new(Code::Forbidden, status.message()),
         tonic::Code::Unauthenticated => {

@@ -22,6 +22,7 @@ mod relation_step;
 mod request;
 mod scalar;
 pub mod schema;
+mod subject;
 mod subscription;
 pub mod trusted;
 mod validator;
@@ -48,6 +49,7 @@ use spil_proto::{
     owner::OwnerClient,
 };
 
+pub(crate) use fetch::json_of;
 pub use origin::{Origin, Transport};
 pub use request::{PersistedQuery, Request, RequestExtensions};
 pub(crate) use scalar::date_time_text;
@@ -145,6 +147,8 @@ pub struct Engine {
     feed_token: Option<Arc<dyn FeedToken>>,
     /// How many costly queries run at once.
     heavy: Arc<Semaphore>,
+    /// How many exports of people are read at once.
+    exports: Semaphore,
     subscriptions: Subscriptions,
     /// The index for searches, made when it is first needed.
     search: OnceLock<Arc<Search>>,
@@ -171,6 +175,7 @@ impl Engine {
             sights,
             feed_token: None,
             heavy,
+            exports: Semaphore::new(1),
             subscriptions,
             search,
             read_log: None,
@@ -328,8 +333,7 @@ impl Engine {
                     true => Some(indexed(self.search(), &published).await.map_err(one)?),
                     false => None,
                 };
-                let reader = view
-                    .identifies_others()
+                let reader = (view.identifies_others() || plan.fetches())
                     .then(|| Self::reader(caller, &viewer, request.operation_name.as_deref(), request.origin));
                 let run = QueryRun {
                     schema: self.schema,

@@ -82,7 +82,9 @@ impl Plan {
 
     /// Whether it asks for what the owners of data are to be asked for.
     pub(super) fn fetches(&self) -> bool {
-        self.slots.iter().any(|slot| matches!(slot.purpose, Purpose::AccessLog | Purpose::Audit))
+        self.slots
+            .iter()
+            .any(|slot| matches!(slot.purpose, Purpose::AccessLog | Purpose::Audit | Purpose::SubjectExport))
     }
 
     /// Whether it asks who asks.
@@ -146,6 +148,7 @@ pub(super) enum Purpose {
     People,
     AccessLog,
     Audit,
+    SubjectExport,
     Mutation(Kind, Verb),
     /// Of an erasure of a record of a kind.
     Erase(Kind),
@@ -223,6 +226,11 @@ pub(super) enum QueryField {
     Viewer(Vec<Item<ViewerField>>),
     /// Who changed what.
     Audit {
+        slot: usize,
+        items: Vec<Item<What>>,
+    },
+    /// Everything that is kept of a person.
+    SubjectExport {
         slot: usize,
         items: Vec<Item<What>>,
     },

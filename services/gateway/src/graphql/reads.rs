@@ -159,7 +159,7 @@ pub(super) fn ordered(kind: Kind, order: &[Order]) -> FieldBits {
 }
 
 /// A field as a set of fields; empty if it tells nobody who somebody is.
-pub(super) fn single(kind: Kind, field: usize) -> FieldBits {
+pub(crate) fn single(kind: Kind, field: usize) -> FieldBits {
     bit(kind, field)
 }
 

@@ -235,6 +235,7 @@ fn query(out: &mut String, reader: Reader) {
     out.push_str(register::QUERY);
     out.push_str(people::QUERY);
     out.push_str(audit::QUERY);
+    out.push_str(subject::QUERY);
     if reader == Reader::Client {
         out.push_str(federation::QUERY);
     }

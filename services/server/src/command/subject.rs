@@ -1,8 +1,5 @@
 //! `spil subject`
 
-mod export;
-mod text;
-
 use std::{
     io::{self, BufRead, IsTerminal},
     path::PathBuf,
@@ -10,8 +7,9 @@ use std::{
     time::Duration,
 };
 
+use chrono::{DateTime, SecondsFormat};
 use spil_auth::{InternalKey, Permission, Signer};
-use spil_gateway::graphql::global_id;
+use spil_gateway::{graphql::global_id, subject};
 use spil_proto::{
     changefeed::v1::EraseRequest,
     model::{Kind, Owner},
@@ -71,7 +69,7 @@ struct Reach {
     /// Where the owners of a running process are [default: http:// and the address in --grpc-listen]
     #[arg(long, env = "SPIL_SERVER", value_name = "URL")]
     server: Option<String>,
-    /// The token to ask with; signed with the development key where none is given.
+    /// The token to ask with; signed with the development key where none is given. An export needs `follow` and `audit`, an erasure `erase`.
     #[arg(long, env = "SPIL_TOKEN", hide_env_values = true)]
     token: Option<Secret>,
 }
@@ -85,8 +83,6 @@ enum SubjectError {
     NotConfirmed,
     #[error("the {owner} owner answers {}: {}", status.code(), status.message())]
     Owner { owner: &'static str, status: Box<tonic::Status> },
-    #[error("the stream of the {0} owner ended too early")]
-    CutOff(&'static str),
     #[error("there is no such person")]
     NotFound,
     #[error("the file {} can not be written", path.display())]
@@ -127,21 +123,16 @@ pub(super) async fn run(config: &Config, command: SubjectCommand) -> Outcome {
 
 async fn export(config: &Config, args: &ExportArgs) -> Outcome {
     let token = args.reach.token(config)?;
-    let mut owners = Vec::new();
+    let mut clients = Vec::new();
     for owner in Owner::ALL {
-        let mut client = args.reach.client(config, owner)?;
-        owners.push(export::of_owner(&mut client, &token, args.id).await?);
+        clients.push(args.reach.client(config, owner)?);
     }
-    let records: usize = owners.iter().map(|owner| owner.records).sum();
-    let changes: usize = owners.iter().map(|owner| owner.changes).sum();
+    let found = subject::export(&mut clients, &token, args.id, usize::MAX).await?;
+    let (records, changes) = (found.records, found.changes);
     if records + changes == 0 {
         return Err(SubjectError::NotFound.into());
     }
-    let whole = serde_json::json!({
-        "person": global_id::encode(args.id.0, args.id.1),
-        "owners": owners.into_iter().map(|owner| owner.json).collect::<Vec<_>>(),
-    });
-    write_private(&args.out, serde_json::to_string_pretty(&whole)?.as_bytes())
+    write_private(&args.out, serde_json::to_string_pretty(&found.document)?.as_bytes())
         .map_err(|source| SubjectError::Write { path: args.out.clone(), source })?;
     say(&format!("{records} records and {changes} changes are in {}\n", args.out.display()))?;
     Ok(ExitCode::SUCCESS)
@@ -160,12 +151,18 @@ async fn erase(config: &Config, args: &EraseArgs) -> Outcome {
     let owner = kind.info().owner;
     let request = EraseRequest { kind: kind as u32, id: id.as_bytes().to_vec(), reason: args.reason.clone() };
     let answer = args.reach.client(config, owner)?.erase(&token, request).await.map_err(SubjectError::of(owner))?;
-    let at = text::moment(answer.erased_at);
+    let at = moment(answer.erased_at);
     say(&match answer.records {
         0 => format!("the person was erased before, at {at}\n"),
         records => format!("the person was erased at {at}; {records} records were written\n"),
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A moment (RFC 3339, UTC); empty if it is none.
+fn moment(micros: i64) -> String {
+    let at = DateTime::from_timestamp_micros(micros);
+    at.map(|at| at.to_rfc3339_opts(SecondsFormat::AutoSi, true)).unwrap_or_default()
 }
 
 /// A file for its owner alone.

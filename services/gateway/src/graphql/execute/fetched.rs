@@ -5,6 +5,7 @@ use spil_access::Action;
 
 use super::{Halt, Writer};
 use crate::graphql::{
+    bind::Bound,
     fetch::{MAX_NEEDS, Need},
     plan::{Item, Place, RecordField, ViewerField, What},
     purpose,
@@ -44,6 +45,21 @@ impl Writer<'_> {
         } else {
             self.raw("null");
             Ok(())
+        }
+    }
+
+    /// Writes what is kept of a person: for that person, and for those who may export.
+    pub(super) fn subject_export(&mut self, slot: usize, items: &[Item<What>]) -> Result<(), Halt> {
+        let Bound::SubjectExport(person) = self.bound(slot)? else { return Err(Halt::Mismatch) };
+        let seen = person.and_then(|(kind, id)| Some((kind, id, self.graph.table(kind).row_of(id)?)));
+        match (seen, self.viewing) {
+            (Some((kind, id, row)), Some(view)) if view.may(Action::Export, kind, row) => {
+                self.fetched(Need { slot, person: Some(id) }, items)
+            }
+            _ => {
+                self.raw("null");
+                Ok(())
+            }
         }
     }
 

@@ -88,6 +88,10 @@ impl<'d> Compiler<'d> {
                     slot: this.slot(group, Purpose::Audit),
                     items: this.plain(group, "AuditConnection")?,
                 },
+                "subjectExport" => QueryField::SubjectExport {
+                    slot: this.slot(group, Purpose::SubjectExport),
+                    items: this.plain(group, "SubjectExport")?,
+                },
                 "snapshot" => QueryField::Snapshot(this.plain(group, "Snapshot")?),
                 _ => match Kind::ALL.iter().copied().find(|kind| kind.info().plural == name) {
                     Some(kind) => QueryField::List(this.list(group, kind, Vec::new())?),

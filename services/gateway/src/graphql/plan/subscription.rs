@@ -107,5 +107,6 @@ fn can_be_live(field: &QueryField) -> bool {
             | QueryField::People(_)
             | QueryField::Viewer(_)
             | QueryField::Audit { .. }
+            | QueryField::SubjectExport { .. }
     )
 }

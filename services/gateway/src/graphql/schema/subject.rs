@@ -9,6 +9,14 @@ fn people() -> impl Iterator<Item = &'static KindInfo> {
     Kind::ALL.iter().map(|kind| kind.info()).filter(|info| info.person)
 }
 
+/// The field of `Query`.
+pub(super) const QUERY: &str = r#"  "Everything that is kept of a worker: for the worker, and for those whose roles allow to `export`. Null for a worker who is not seen, or not by whom it may be exported. That somebody else had it is kept in the access log of the worker. With more than 8 MiB the request is refused as too costly, and so where the owners' logs can not be read within 10 seconds, as `UNAVAILABLE`; `spil subject export` has no such bounds."
+  subjectExport(
+    "The worker."
+    workerId: ID!
+  ): SubjectExport
+"#;
+
 /// The mutations.
 pub(super) fn mutations(out: &mut String) {
     for info in people() {
@@ -43,6 +51,7 @@ pub(super) fn types(out: &mut String) {
         );
     }
     out.push_str(MENTION);
+    out.push_str(EXPORT);
 }
 
 const MENTION: &str = r#""A field of a record that holds the name of a person as a text."
@@ -53,6 +62,18 @@ type Mention {
   kind: String!
   "The field: `description`."
   field: String!
+}
+
+"#;
+
+const EXPORT: &str = r#""Everything that is kept of a worker."
+type SubjectExport {
+  "The worker."
+  workerId: ID!
+  "When it was read."
+  at: DateTime!
+  "A text of JSON: `person`; `owners`, each with its `records` that are the worker or about the worker, whole and with the provenance of their fields, the `references` of other records to the worker, and the `history` of all these in its change log; and `accessLog`, who read who the worker is."
+  document: String!
 }
 
 "#;

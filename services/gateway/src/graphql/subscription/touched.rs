@@ -58,7 +58,8 @@ impl Finder<'_> {
             | QueryField::People(_)
             | QueryField::Snapshot(_)
             | QueryField::Viewer(_)
-            | QueryField::Audit { .. } => {}
+            | QueryField::Audit { .. }
+            | QueryField::SubjectExport { .. } => {}
             QueryField::Node { slot, by_kind } => {
                 if let Some(Bound::Node(Some((kind, _)))) = self.bound.get(*slot) {
                     self.node(*kind, by_kind);

@@ -64,6 +64,8 @@ const HAND_WRITTEN: &[(&str, &[&str])] = &[
     // Under `accessLog`, which is told to the person and to auditors.
     ("AccessLogConnection", &["nodes", "pageInfo"]),
     ("AccessLogEntry", &["at", "reader", "issuer", "purpose", "fields", "operation", "entry"]),
+    // Under `subjectExport`, which takes the right to export the person.
+    ("SubjectExport", &["workerId", "at", "document"]),
     // The schema itself.
     ("_Service", &["sdl"]),
     // A change of a record that is seen.
