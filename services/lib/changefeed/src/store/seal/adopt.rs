@@ -3,7 +3,7 @@
 
 use prost::Message;
 use sea_orm::{
-    ConnectionTrait, DatabaseTransaction,
+    ConnectionTrait, DatabaseTransaction, DbBackend, Statement,
     sea_query::{Condition, Expr, ExprTrait, Order, Query},
 };
 use spil_proto::{
@@ -46,12 +46,28 @@ impl Store {
         count += self.seal_answers().await?;
         if count > 0 {
             tracing::info!(owner = self.inner.owner.name(), count, "sealed what stood in plain");
-            if self.inner.dialect == Dialect::Sqlite {
-                self.inner.writer.execute_unprepared("VACUUM").await?;
-            }
+        }
+        // Also where an earlier start was killed before it came to it.
+        if self.inner.dialect == Dialect::Sqlite && self.rewrite_is_due().await? {
+            self.inner.writer.execute_unprepared("VACUUM").await?;
             self.overwrite_freed_pages().await;
+            self.inner.writer.execute_unprepared("PRAGMA user_version = 0").await?;
         }
         Ok(())
+    }
+
+    /// Keeps in the file itself, with the transaction that sealed something, that plain values stand in pages which are free now.
+    async fn rewrite_becomes_due(&self, transaction: &DatabaseTransaction, sealed: usize) -> Result<(), StoreError> {
+        if sealed > 0 && self.inner.dialect == Dialect::Sqlite {
+            transaction.execute_unprepared("PRAGMA user_version = 1").await?;
+        }
+        Ok(())
+    }
+
+    async fn rewrite_is_due(&self) -> Result<bool, StoreError> {
+        let statement = Statement::from_string(DbBackend::Sqlite, "PRAGMA user_version");
+        let row = self.inner.writer.query_one_raw(statement).await?;
+        Ok(row.map(|row| row.try_get_by_index::<i32>(0)).transpose()?.is_some_and(|version| version != 0))
     }
 
     /// Empties the log that SQLite writes ahead, which holds pages as they were. Somebody who reads may be in the way, then the next time will
@@ -69,6 +85,7 @@ impl Store {
         loop {
             let transaction = self.begin(false).await?;
             let done = self.seal_piece_of_records(&transaction, kind).await?;
+            self.rewrite_becomes_due(&transaction, done).await?;
             transaction.commit().await?;
             count += done;
             if (done as u64) < PIECE {
@@ -122,6 +139,7 @@ impl Store {
         loop {
             let transaction = self.begin(false).await?;
             let done = self.seal_piece_of_log(&transaction, kinds).await?;
+            self.rewrite_becomes_due(&transaction, done).await?;
             if (done as u64) < PIECE {
                 let statement = Query::update()
                     .table(PERSONAL_KEY)
@@ -183,6 +201,7 @@ impl Store {
         loop {
             let transaction = self.begin(false).await?;
             let done = self.seal_piece_of_answers(&transaction).await?;
+            self.rewrite_becomes_due(&transaction, done).await?;
             transaction.commit().await?;
             count += done;
             if (done as u64) < ANSWERS {
