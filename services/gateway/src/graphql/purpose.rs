@@ -6,7 +6,8 @@ use spil_proto::model::{LegalBasis, Purpose};
 const PREFIX: &str = "PURPOSE_";
 
 /// The purposes that can be named.
-const ALL: [Purpose; 3] = [Purpose::PersonnelAdministration, Purpose::SkillDevelopment, Purpose::ResponseCounting];
+const ALL: [Purpose; 4] =
+    [Purpose::PersonnelAdministration, Purpose::SkillDevelopment, Purpose::ResponseCounting, Purpose::ChangePlanning];
 
 /// The name of a purpose, as the enumeration `Purpose` of the schema has it.
 pub(crate) fn name(purpose: Purpose) -> &'static str {

@@ -272,7 +272,7 @@ fn worker(plan: &Plan, index: usize) -> Command {
             display_name: Some(person.display_name()),
             status: status(plan, index, seat == 0) as i32,
             is_contractor: Some(seat > 0 && dice.chance(70)),
-            contestation: None,
+            contestation: (index % 250 == 249).then(|| "I have not worked under this contract since June.".to_owned()),
         }),
     )
 }

@@ -171,9 +171,10 @@ async fn unseal(database: &Database, record: &Record, answer: Vec<u8>) {
         worker.number.clone(),
         worker.display_name.clone(),
         worker.email.clone(),
+        worker.contestation.clone(),
     ];
     let sql = "UPDATE worker SET key = $1, external_ids = $2, name = $3, description = $4, tags = $5, translations = $6, \
-        number = $7, display_name = $8, email = $9, sealed = NULL";
+        number = $7, display_name = $8, email = $9, contestation = $10, sealed = NULL";
     run(&db, sql, texts.into_iter().map(Into::into).collect()).await;
     // Nothing was chained then, so that what was logged could be written in another form.
     if database.is_postgres() {
