@@ -24,7 +24,7 @@ async fn an_answer_that_did_not_change_is_not_sent_again() {
     let first = get(&client, &[("query", COUNT)], &[]).await;
     assert_eq!(first.status(), 200);
     assert_eq!(first.headers()[header::CACHE_CONTROL], "private, no-cache");
-    assert_eq!(first.headers()[header::VARY], "accept, accept-encoding, authorization");
+    assert_eq!(first.headers()[header::VARY], "accept, accept-encoding, authorization, spil-purpose");
     let known = tag(&first).to_owned();
     assert!(known.starts_with("W/\""), "{known}");
 
