@@ -57,6 +57,7 @@ test('codegen makes types of the schema, with strict scalars', async () => {
               Date: 'string',
               DateTime: 'string',
               Decimal: 'string',
+              Json: 'unknown',
               _Any: '{ [name: string]: unknown }',
               federation__FieldSet: 'string',
             },

@@ -36,6 +36,12 @@ export function withoutFederation(sdl) {
   );
 }
 
+/** The schema without the register of personal data, which stands in directives that introspection does not tell. */
+export function withoutRegister(sdl) {
+  const isRegister = (node) => [Kind.DIRECTIVE, Kind.DIRECTIVE_DEFINITION].includes(node.kind) && node.name.value === 'personalData';
+  return print(visit(parse(sdl), { enter: (node) => (isRegister(node) ? null : undefined) }));
+}
+
 /** What a set of rules of graphql-eslint says of a schema, as `line: message (rule)`. */
 export async function lint(sdl, rules) {
   const eslint = new ESLint({

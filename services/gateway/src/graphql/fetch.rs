@@ -13,10 +13,11 @@ use tonic::Status;
 use uuid::Uuid;
 
 use super::{
-    Engine, QueryRun,
+    Engine,
     bind::{AuditAsked, Bound, LogPage, encode_places},
     error::{Code, GraphqlError},
     global_id,
+    query::QueryRun,
     reads::{self, Reads},
     scalar, schema,
 };

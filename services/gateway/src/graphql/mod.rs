@@ -17,6 +17,7 @@ mod people;
 mod persisted;
 mod plan;
 pub(crate) mod purpose;
+mod query;
 pub(crate) mod reads;
 mod relation_step;
 mod request;
@@ -31,16 +32,16 @@ mod variables;
 use std::{
     num::NonZeroUsize,
     pin::Pin,
-    sync::{Arc, OnceLock, atomic::Ordering},
+    sync::{Arc, OnceLock},
     thread,
     time::Duration,
 };
 
-use apollo_compiler::{introspection, response::JsonMap, validation::Valid};
+use apollo_compiler::{response::JsonMap, validation::Valid};
 use bytes::Bytes;
 use futures::Stream;
 use serde_json::json;
-use spil_access::{Policy, PolicyHandle, Viewer};
+use spil_access::{PolicyHandle, Viewer};
 use spil_auth::Caller;
 use spil_disclosure::Threshold;
 use spil_proto::{
@@ -56,16 +57,13 @@ pub(crate) use scalar::date_time_text;
 use tokio::sync::Semaphore;
 
 use self::{
-    bind::Bound,
     demand::authorize,
     document::{Documents, Prepared},
     error::{Code, GraphqlError},
-    execute::{Halt, Writer},
-    fetch::{Fetched, Need},
+    execute::Halt,
     limits::Limits,
-    people::CountedPeople,
-    plan::{Item, MutationField, Plan, QueryField, Root},
-    reads::Reads,
+    plan::{Plan, QueryField, Root},
+    query::QueryRun,
     schema::SpilSchema,
     subscription::Subscriptions,
     trusted::DocumentRules,
@@ -75,7 +73,7 @@ use crate::{
     aggregate::People,
     follow::FeedToken,
     live::{self, Live, Published},
-    read_log::{ReadLog, Reader},
+    read_log::ReadLog,
     search::{Indexed, Search},
 };
 
@@ -83,8 +81,6 @@ use crate::{
 const DOCUMENTS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1023);
 /// The work that a query may do on a thread that answers others too: a few milliseconds.
 const LIGHT_COST: u64 = 50_000;
-/// How long a costly query waits for others to end.
-const HEAVY_WAIT: Duration = Duration::from_secs(5);
 /// How long a request waits for the graph to be as fresh as its consistency token.
 const FRESHNESS_LIMIT: Duration = Duration::from_secs(1);
 
@@ -403,179 +399,6 @@ impl Engine {
             .at(["extensions", "consistency"])
         })
     }
-
-    /// Runs a query. Where it needs to know what only owners know, it is run once more with their answers.
-    async fn query(
-        &self,
-        run: QueryRun,
-        operation: Option<String>,
-        reader: Option<Reader>,
-    ) -> Result<Response, Vec<GraphqlError>> {
-        let run = Arc::new(run);
-        let operation: Option<Arc<str>> = operation.map(Into::into);
-        let mut result = self.write(&run, operation.clone(), None).await?;
-        if let Ok(written) = &result
-            && !written.needs.is_empty()
-        {
-            let fetched = Arc::new(self.fetch(&run, &written.needs).await.map_err(|error| vec![error])?);
-            result = self.write(&run, operation, Some(Arc::clone(&fetched))).await?;
-            if let Ok(written) = &mut result {
-                for (person, bits) in &fetched.reads {
-                    *written.reads.entry(*person).or_default() |= bits;
-                }
-            }
-        }
-        Ok(self.finish(result, reader.as_ref()).await)
-    }
-
-    /// Writes the answer to a query: on this thread if it is little work, as most are, and else on one of a few that nobody else waits for.
-    async fn write(
-        &self,
-        run: &Arc<QueryRun>,
-        operation: Option<Arc<str>>,
-        fetched: Option<Arc<Fetched>>,
-    ) -> Result<Result<Written, Halt>, Vec<GraphqlError>> {
-        let cost = self.limits.cost;
-        if !run.plan.is_heavy.load(Ordering::Relaxed) {
-            match run.answer(None, cost.min(LIGHT_COST), fetched.as_deref()) {
-                Err(Halt::TooCostly) if cost > LIGHT_COST => run.plan.is_heavy.store(true, Ordering::Relaxed),
-                result => return Ok(result),
-            }
-        }
-        let overloaded =
-            || vec![GraphqlError::new(Code::Overloaded, "too many costly requests are under way; try again later")];
-        let permit = tokio::time::timeout(HEAVY_WAIT, Arc::clone(&self.heavy).acquire_owned())
-            .await
-            .ok()
-            .and_then(Result::ok)
-            .ok_or_else(overloaded)?;
-        let run = Arc::clone(run);
-        let result = tokio::task::spawn_blocking(move || {
-            // Held until the work is done, also for somebody who has hung up.
-            let _permit = permit;
-            let introspected = run.introspect(operation.as_deref())?;
-            let result = run.answer(introspected.as_ref(), cost, fetched.as_deref());
-            // With other variables the same document may be little work; it is not held against it for ever.
-            if introspected.is_none() && result.as_ref().is_ok_and(|written| cost - written.left < LIGHT_COST) {
-                run.plan.is_heavy.store(run.plan.is_always_heavy(), Ordering::Relaxed);
-            }
-            Ok(result)
-        })
-        .await;
-        result.unwrap_or_else(|_| Err(vec![GraphqlError::new(Code::Internal, "the answer could not be written")]))
-    }
-
-    /// The answer to a query, once it is kept what it tells of people.
-    async fn finish(&self, result: Result<Written, Halt>, reader: Option<&Reader>) -> Response {
-        let written = match result {
-            Ok(written) => written,
-            Err(halt) => return failed(&[halt.into()]),
-        };
-        if let Some(reader) = reader
-            && let Err(error) = self.keep_reads(reader, &written.reads).await
-        {
-            return failed(&[error]);
-        }
-        Response { body: written.body.into(), status: ResponseStatus::Executed }
-    }
-
-    async fn mutate(
-        &self,
-        (caller, viewer, reader): (&Caller, &Viewer, &Reader),
-        token: &str,
-        items: &[Item<MutationField>],
-        bound: &[Bound],
-        mut published: Arc<Published>,
-    ) -> Response {
-        let mut out = b"{\"data\":{".to_vec();
-        let mut errors = Vec::new();
-        let mut left = self.limits.cost;
-        for (at, item) in items.iter().enumerate() {
-            if at > 0 {
-                out.push(b',');
-            }
-            out.extend_from_slice(item.key.as_bytes());
-            match self.mutate_one((caller, viewer, reader), token, &item.what, bound, &mut left).await {
-                Ok((json, latest)) => {
-                    out.extend_from_slice(&json);
-                    published = latest.unwrap_or(published);
-                }
-                Err(error) => {
-                    out.extend_from_slice(b"null");
-                    errors.push(error.at([item.name()]));
-                }
-            }
-        }
-        out.push(b'}');
-        if !errors.is_empty() {
-            out.extend_from_slice(b",\"errors\":");
-            out.extend_from_slice(errors_json(&errors).to_string().as_bytes());
-        }
-        end(&mut out, &published);
-        Response { body: out.into(), status: ResponseStatus::Executed }
-    }
-
-    async fn mutate_one(
-        &self,
-        (caller, viewer, reader): (&Caller, &Viewer, &Reader),
-        token: &str,
-        field: &MutationField,
-        bound: &[Bound],
-        left: &mut u64,
-    ) -> Result<(Vec<u8>, Option<Arc<Published>>), GraphqlError> {
-        let unsent = || GraphqlError::new(Code::Internal, "the mutation could not be sent");
-        let unwritten = |mut error: GraphqlError| {
-            error.message = format!("the mutation was done, but its answer was not written: {}", error.message);
-            error
-        };
-        match field {
-            MutationField::TypeName => Ok((b"\"Mutation\"".to_vec(), None)),
-            MutationField::Write { slot, kind, verb, payload } => {
-                let client = self.clients.iter().find(|client| client.owner() == kind.info().owner);
-                let (Some(Bound::Mutation(write)), Some(client)) = (bound.get(*slot), client) else {
-                    return Err(unsent());
-                };
-                let eye = self.eye(viewer);
-                let mut done =
-                    mutation::single::run(&eye, &mut client.clone(), caller, token, (*kind, *verb), write).await?;
-                let graph = done.seen_by(&eye).await;
-                let recorder = eye.recorder(&done.published);
-                let mut writer = Writer::over(&graph, &done.published, bound, *left).recording(recorder);
-                writer.payload(payload, write, &done).map_err(|halt| unwritten(halt.into()))?;
-                *left = writer.left();
-                let reads = writer.take_reads();
-                let json = writer.into_bytes();
-                self.keep_reads(reader, &reads).await.map_err(unwritten)?;
-                Ok((json, Some(done.published)))
-            }
-            MutationField::Erase { slot, kind, payload } => {
-                let client = self.clients.iter().find(|client| client.owner() == kind.info().owner);
-                let (Some(Bound::Mutation(write)), Some(client)) = (bound.get(*slot), client) else {
-                    return Err(unsent());
-                };
-                let done = mutation::erase::run(&self.live, &mut client.clone(), token, *kind, write).await?;
-                let mut writer = Writer::over(&done.published.graph, &done.published, bound, *left);
-                writer.erasure(payload, write, &done).map_err(|halt| unwritten(halt.into()))?;
-                *left = writer.left();
-                let json = writer.into_bytes();
-                Ok((json, Some(done.published)))
-            }
-            MutationField::Changes { slot, payload } => {
-                let Some(Bound::Batch(input)) = bound.get(*slot) else { return Err(unsent()) };
-                let eye = self.eye(viewer);
-                let mut done = mutation::saga::run(&eye, &self.clients, caller, token, input).await?;
-                done.be_seen_by(&eye, input).await;
-                let recorder = eye.recorder(&done.published);
-                let mut writer = Writer::over(done.graph(), &done.published, bound, *left).recording(recorder);
-                writer.changes_payload(payload, input, &done).map_err(|halt| unwritten(halt.into()))?;
-                *left = writer.left();
-                let reads = writer.take_reads();
-                let json = writer.into_bytes();
-                self.keep_reads(reader, &reads).await.map_err(unwritten)?;
-                Ok((json, Some(done.published)))
-            }
-        }
-    }
 }
 
 /// A request that can be run.
@@ -583,79 +406,6 @@ struct Planned {
     prepared: Arc<Prepared>,
     variables: Valid<JsonMap>,
     plan: Arc<Plan>,
-}
-
-/// A query with all that it takes to run it.
-struct QueryRun {
-    schema: &'static SpilSchema,
-    prepared: Arc<Prepared>,
-    variables: Valid<JsonMap>,
-    /// The graph as the viewer sees it.
-    published: Arc<Published>,
-    /// The whole graph, where the query asks how the service is doing.
-    whole: Option<Arc<Published>>,
-    plan: Arc<Plan>,
-    bound: Vec<Bound>,
-    indexed: Option<Arc<Indexed>>,
-    policy: Arc<Policy>,
-    people: CountedPeople,
-    /// Who sees it; none where that is not told and nothing is to be noted of it.
-    view: Option<View>,
-}
-
-/// An answer that is written, and not yet given.
-struct Written {
-    body: Vec<u8>,
-    /// What it tells of people.
-    reads: Reads,
-    /// What the owners have to be asked before it is whole.
-    needs: Vec<Need>,
-    /// How much more work it might have been.
-    left: u64,
-}
-
-impl QueryRun {
-    /// Writes the answer.
-    fn answer(&self, introspected: Option<&JsonMap>, cost: u64, fetched: Option<&Fetched>) -> Result<Written, Halt> {
-        let Root::Query(items) = &self.plan.root else { return Err(Halt::Mismatch) };
-        let mut writer = Writer::new(&self.published, &self.bound, cost)
-            .searching(self.indexed.clone())
-            .telling(self.whole.as_deref())
-            .recording(self.view.as_ref().and_then(reads::recorder));
-        (writer.viewing, writer.fetched) = (self.view.as_ref(), fetched);
-        writer.policy = Some(Arc::clone(&self.policy));
-        writer.people = self.people.clone();
-        writer.raw("{\"data\":");
-        writer.query(items, introspected)?;
-        end(writer.out_mut(), &self.published);
-        let (left, reads) = (writer.left(), writer.take_reads());
-        let needs = std::mem::take(&mut writer.needs);
-        Ok(Written { body: writer.into_bytes(), reads, needs, left })
-    }
-
-    /// What is asked of the schema itself, if anything is.
-    fn introspect(&self, operation: Option<&str>) -> Result<Option<JsonMap>, Vec<GraphqlError>> {
-        if self.plan.introspections() == 0 {
-            return Ok(None);
-        }
-        let failed = |code: Code, message: String| vec![GraphqlError::new(code, message)];
-        let document = &self.prepared.document;
-        let operation = document
-            .operations
-            .get(operation)
-            .map_err(|error| failed(Code::ValidationFailed, error.message().to_string()))?;
-        introspection::check_max_depth(document, operation)
-            .map_err(|error| failed(Code::TooDeep, error.message().to_string()))?;
-        introspection::partial_execute(
-            &self.schema.schema,
-            &self.schema.implementers,
-            document,
-            operation,
-            &self.variables,
-        )
-        .map(|response| response.data)
-        .map_err(|error| failed(Code::ValidationFailed, error.message().to_string()))
-    }
 }
 
 /// Writes down that somebody names a purpose. The operation is one that the document has, so its name is no value.

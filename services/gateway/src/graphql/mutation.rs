@@ -4,13 +4,14 @@
 mod batch;
 mod changes_payload;
 mod command;
-pub(super) mod erase;
+mod erase;
+mod operation;
 mod payload;
 mod references;
 mod repetition;
-pub(super) mod saga;
+mod saga;
 mod send;
-pub(super) mod single;
+mod single;
 
 use std::time::Duration;
 

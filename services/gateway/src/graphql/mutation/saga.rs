@@ -238,7 +238,7 @@ impl Saga<'_> {
             return false;
         }
         let has_part = |owner: Owner| self.batch.steps.iter().any(|step| step.owner == owner);
-        let calls = self.clients.iter().filter(|client| !has_part(client.owner())).cloned().map(|mut client| {
+        let calls = self.clients.iter().filter(|client| !has_part(client.owner())).cloned().map(|client| {
             let request = ApplyRequest {
                 idempotency_key: self.identity.key.clone(),
                 dry_run: true,
@@ -246,7 +246,7 @@ impl Saga<'_> {
                 ..ApplyRequest::default()
             };
             async move {
-                let answer = tokio::time::timeout(ASKING_OTHERS, send(&mut client, self.token, request)).await;
+                let answer = tokio::time::timeout(ASKING_OTHERS, send(&client, self.token, request)).await;
                 matches!(answer, Ok(Err(status)) if send::is_key_reused(&status))
             }
         });
@@ -269,8 +269,8 @@ impl Saga<'_> {
             if !self.identity.is_named() {
                 request.idempotency_key.clear();
             }
-            let (mut client, token) = (self.client(step.owner)?, self.token);
-            calls.push(async move { send(&mut client, token, request).await });
+            let (client, token) = (self.client(step.owner)?, self.token);
+            calls.push(async move { send(&client, token, request).await });
         }
         for (part, answer) in self.parts.iter_mut().zip(join_all(calls).await) {
             match answer {
@@ -329,7 +329,7 @@ impl Saga<'_> {
             if part.status == ApplyStatus::Applied {
                 continue;
             }
-            let answer = send(&mut self.client(step.owner)?, self.token, self.request(step, false)).await;
+            let answer = send(&self.client(step.owner)?, self.token, self.request(step, false)).await;
             let is_first = self.parts.iter().all(|part| part.status != ApplyStatus::Applied);
             let Some(part) = self.parts.get_mut(at) else { break };
             match answer {

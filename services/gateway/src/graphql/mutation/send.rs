@@ -17,40 +17,32 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const CALL_LIMIT: Duration = Duration::from_secs(10);
 
 /// Sends a batch; again, with the same key, when the owner can not be reached: what was done is not done twice.
-pub(super) async fn send(
-    client: &mut OwnerClient,
-    token: &str,
-    request: ApplyRequest,
-) -> Result<ApplyResponse, Status> {
-    let mut pause = FIRST_PAUSE;
-    let mut attempt = 1;
-    loop {
-        let call = tokio::time::timeout(CALL_LIMIT, client.apply(token, request.clone()));
-        let status = match call.await {
-            Ok(Ok(answer)) => return Ok(answer),
-            Ok(Err(status)) => status,
-            Err(_) => Status::deadline_exceeded("the owner did not answer in time"),
-        };
-        if !(is_cut_off(&status) || status.code() == GrpcCode::Aborted) || attempt == ATTEMPTS {
-            return Err(status);
-        }
-        tokio::time::sleep(pause).await;
-        pause *= 2;
-        attempt += 1;
-    }
+pub(super) async fn send(client: &OwnerClient, token: &str, request: ApplyRequest) -> Result<ApplyResponse, Status> {
+    insistently(|| {
+        let (mut client, request) = (client.clone(), request.clone());
+        async move { client.apply(token, request).await }
+    })
+    .await
 }
 
 /// Asks an owner to erase a person; again, when the owner can not be reached: the second time changes nothing.
-pub(super) async fn erase(
-    client: &mut OwnerClient,
-    token: &str,
-    request: EraseRequest,
-) -> Result<EraseResponse, Status> {
+pub(super) async fn erase(client: &OwnerClient, token: &str, request: EraseRequest) -> Result<EraseResponse, Status> {
+    insistently(|| {
+        let (mut client, request) = (client.clone(), request.clone());
+        async move { client.erase(token, request).await }
+    })
+    .await
+}
+
+/// Makes a call that does no harm when it is made twice, a few times while the owner can not be reached or others are in its way.
+async fn insistently<T, F>(call: impl Fn() -> F) -> Result<T, Status>
+where
+    F: Future<Output = Result<T, Status>>,
+{
     let mut pause = FIRST_PAUSE;
     let mut attempt = 1;
     loop {
-        let call = tokio::time::timeout(CALL_LIMIT, client.erase(token, request.clone()));
-        let status = match call.await {
+        let status = match tokio::time::timeout(CALL_LIMIT, call()).await {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(status)) => status,
             Err(_) => Status::deadline_exceeded("the owner did not answer in time"),

@@ -84,10 +84,9 @@ impl<'d> Compiler<'d> {
                 "peopleCounts" => QueryField::People(this.people(group)?),
                 "dataRegister" => QueryField::Register(this.plain(group, "PersonalField")?),
                 "viewer" => QueryField::Viewer(this.viewer(group)?),
-                "audit" => QueryField::Audit {
-                    slot: this.slot(group, Purpose::Audit),
-                    items: this.plain(group, "AuditConnection")?,
-                },
+                "audit" => {
+                    QueryField::Audit { slot: this.slot(group, Purpose::Audit), items: this.plain(group, "AuditPage")? }
+                }
                 "subjectExport" => QueryField::SubjectExport {
                     slot: this.slot(group, Purpose::SubjectExport),
                     items: this.plain(group, "SubjectExport")?,
@@ -210,7 +209,7 @@ impl<'d> Compiler<'d> {
                 }
                 "accessLog" => {
                     let slot = this.slot(group, Purpose::AccessLog);
-                    return Ok(RecordField::AccessLog { slot, items: this.plain(group, "AccessLogConnection")? });
+                    return Ok(RecordField::AccessLog { slot, items: this.plain(group, "AccessLogPage")? });
                 }
                 "provenances" => return Ok(RecordField::Provenances(this.origin(group, "FieldProvenance")?)),
                 _ => {}

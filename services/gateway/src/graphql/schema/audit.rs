@@ -11,7 +11,7 @@ pub(super) const QUERY: &str = r#"  "Who asks, as the token and the policy say."
     first: Int
     "The cursor to start after."
     after: String
-  ): AuditConnection
+  ): AuditPage
 "#;
 
 /// The field of a person.
@@ -21,7 +21,7 @@ pub(super) const ACCESS_LOG: &str = r#"  "Who read what tells who this person is
     first: Int
     "The cursor to start after."
     after: String
-  ): AccessLogConnection
+  ): AccessLogPage
 "#;
 
 /// The types.
@@ -56,7 +56,7 @@ input AuditFilter {
 }
 
 "A page of the audit."
-type AuditConnection {
+type AuditPage {
   "The changes, the newest first."
   nodes: [AuditEntry!]!
   "Where the page stands."
@@ -105,7 +105,7 @@ type AuditedField {
 scalar Json @specifiedBy(url: "https://datatracker.ietf.org/doc/html/rfc8259")
 
 "A page of the access log of a person."
-type AccessLogConnection {
+type AccessLogPage {
   "The reads, the newest first."
   nodes: [AccessLogEntry!]!
   "Where the page stands."

@@ -9,6 +9,9 @@ use super::super::purpose;
 /// The field of `Query`.
 pub(super) const QUERY: &str = "  \"The register of personal data: every field that holds any, what it may be used for, why it may be kept and for how long, and who may read it. It names nobody.\"\n  dataRegister: [PersonalField!]!\n";
 
+/// The name of the directive.
+pub(super) const DIRECTIVE: &str = "personalData";
+
 /// The directive and the types.
 pub(super) const TYPES: &str = r#""The field holds personal data."
 directive @personalData(
@@ -48,7 +51,7 @@ type PersonalField {
 pub(super) fn directive(personal: Option<&Personal>) -> String {
     personal.map_or_else(String::new, |personal| {
         format!(
-            " @personalData(purpose: {}, legalBasis: {}, retentionDays: {}, identifying: {})",
+            " @{DIRECTIVE}(purpose: {}, legalBasis: {}, retentionDays: {}, identifying: {})",
             purpose::name(personal.purpose),
             purpose::legal_basis(personal.legal_basis),
             personal.retention_days,
@@ -93,7 +96,7 @@ mod tests {
             for field in info.fields() {
                 let name = output_name(field);
                 let shown = &object.fields[name];
-                let directive = shown.directives.get("personalData");
+                let directive = shown.directives.get(super::DIRECTIVE);
                 let Some(personal) = info.personal(field.index) else {
                     assert!(directive.is_none(), "{}.{name} is no personal data", info.name);
                     continue;
@@ -111,7 +114,7 @@ mod tests {
             let input = served.schema.get_input_object(&format!("Create{}Input", info.name)).expect("an input");
             for field in info.one_way.iter().filter(|field| field.personal.is_some()) {
                 fields += 1;
-                assert!(input.fields[field.name].directives.has("personalData"), "{}.{}", info.name, field.name);
+                assert!(input.fields[field.name].directives.has(super::DIRECTIVE), "{}.{}", info.name, field.name);
             }
         }
         assert!(fields > 20, "{fields} fields are personal");

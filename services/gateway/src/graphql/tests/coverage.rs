@@ -55,14 +55,14 @@ const HAND_WRITTEN: &[(&str, &[&str])] = &[
     // Who asks, to whoever asks; the worker is a record, which is seen or not.
     ("Viewer", &["subject", "issuer", "roles", "purpose", "worker"]),
     // Under `audit`, which takes the right to audit; who people are is told only to whom that is allowed.
-    ("AuditConnection", &["nodes", "pageInfo"]),
+    ("AuditPage", &["nodes", "pageInfo"]),
     (
         "AuditEntry",
         &["cursor", "at", "actor", "source", "run", "reason", "origin", "action", "kind", "recordId", "fields"],
     ),
     ("AuditedField", &["name", "before", "after", "isHidden"]),
     // Under `accessLog`, which is told to the person and to auditors.
-    ("AccessLogConnection", &["nodes", "pageInfo"]),
+    ("AccessLogPage", &["nodes", "pageInfo"]),
     ("AccessLogEntry", &["at", "reader", "issuer", "purpose", "fields", "operation", "entry"]),
     // Under `subjectExport`, which takes the right to export the person.
     ("SubjectExport", &["workerId", "at", "document"]),

@@ -309,7 +309,7 @@ async fn answer(engine: &Engine, sight: &Arc<Sight>, planned: &Planned, cost: u6
         bound,
         indexed,
         policy: engine.policy.load(),
-        people: CountedPeople::default(),
+        people: crate::graphql::people::CountedPeople::default(),
         view: None,
     };
     match run.answer(None, cost, None) {

@@ -50,6 +50,31 @@ async fn a_field_and_all_fields_tell_who_set_them() {
 }
 
 #[tokio::test]
+async fn auditors_only_are_told_who_set_what_is_said_of_people() {
+    let mut graph = Graph::new();
+    let set: Vec<u32> = Kind::SkillAssertion.info().fields().map(|info| info.tag).collect();
+    let origin =
+        Origin { source: "graphql".to_owned(), run: String::new(), actor: "ada@example.org".to_owned(), at: 0 };
+    let claim = record(Kind::SkillAssertion, 1, "", &[("level", Value::Int(3))]);
+    graph.apply_change(&claim, &set, &Arc::new(origin)).expect("a record");
+    let engine = engine_over(graph, Limits::default());
+    let query = "{ skillAssertions { nodes { provenance(field: \"level\") { actor } provenances { actor } } } }";
+    for (permissions, actor) in [(&[Permission::Read][..], Json::Null), (&Permission::ALL, json!("ada@example.org"))] {
+        let request: Request = serde_json::from_value(json!({"query": query})).expect("a request");
+        let caller = Caller::new("somebody", permissions.iter().copied());
+        let response = engine.execute(&caller, "token", request, Allowed::Everything).await;
+        let answer: Json = serde_json::from_slice(&response.body).expect("JSON");
+        let node = &answer["data"]["skillAssertions"]["nodes"][0];
+        assert_eq!(node["provenance"], json!({"actor": actor}), "{answer}");
+        assert!(
+            node["provenances"]
+                .as_array()
+                .is_some_and(|all| !all.is_empty() && all.iter().all(|it| it["actor"] == actor))
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_name_that_is_no_field_is_refused() {
     let query = "query($field: String!) { capabilities { nodes { children { nodes { who: provenance(field: $field) { at } } } } } }";
     for field in ["maturity_current", "parent_id", "children", "fte", ""] {

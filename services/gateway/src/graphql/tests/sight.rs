@@ -96,6 +96,33 @@ async fn a_change_of_nothing_but_what_is_hidden_is_none() {
 }
 
 #[tokio::test]
+async fn auditors_only_are_told_who_writes_about_people() {
+    let engine = Arc::new(engine(&people(), Limits::default()));
+    let reader = Caller::new("reader", [Permission::Read]);
+    let auditor = Caller::new("auditor", [Permission::Read, Permission::Audit]);
+    let (all, by_anna) = (
+        "subscription { changes { kind actor } }",
+        "subscription { changes(filter: {actors: [\"anna\"]}) { kind actor } }",
+    );
+    let mut told = subscribe_as(&engine, &reader, None, all).await;
+    let mut asks_for_her = subscribe_as(&engine, &reader, None, by_anna).await;
+    let mut audits = subscribe_as(&engine, &auditor, None, by_anna).await;
+    write(&engine, Owner::Workforce, vec![assertion(12, 2, 4, 1), record(Kind::Skill, 6, "Go", &[])]);
+    let claim = |actor: Json| json!({"kind": "SKILL_ASSERTION", "actor": actor});
+    let skill = json!({"kind": "SKILL", "actor": "anna"});
+    for (stream, expected) in [
+        (&mut told, vec![claim(Json::Null), skill.clone()]),
+        (&mut asks_for_her, vec![skill.clone()]),
+        (&mut audits, vec![claim(json!("anna")), skill.clone()]),
+    ] {
+        for expected in expected {
+            assert_eq!(next(stream).await["data"]["changes"], expected);
+        }
+        assert_quiet(stream);
+    }
+}
+
+#[tokio::test]
 async fn nobody_is_told_who_others_are_where_that_can_not_be_kept() {
     let engine = engine(&people(), Limits::default());
     for (query, is_told) in [

@@ -13,18 +13,21 @@ impl OwnerService {
     /// there were. Several replicas may do so at once: whom one has erased the other passes over.
     ///
     /// # Errors
-    /// If the database can not.
+    /// If the database can not. Somebody who can not be erased keeps nobody else from it; the last such fault is told.
     pub async fn retain(&self) -> Result<usize, EraseError> {
         let mut count = 0;
+        let mut fault = None;
         for kind in self.owner().kinds().filter(|kind| kind.info().person) {
             let now = self.clock.now();
             let due =
                 self.store.people_to_erase(kind, self.rules.as_ref(), now, MOST).await.map_err(EraseError::Store)?;
             for person in due {
-                let erased = self.erase_until_done(kind, person, ACTOR.to_owned(), REASON.to_owned()).await?;
-                count += usize::from(erased.records > 0);
+                match self.erase_until_done(kind, person, ACTOR.to_owned(), REASON.to_owned()).await {
+                    Ok(erased) => count += usize::from(erased.records > 0),
+                    Err(error) => fault = Some(error),
+                }
             }
         }
-        Ok(count)
+        fault.map_or(Ok(count), Err)
     }
 }

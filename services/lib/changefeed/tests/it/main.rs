@@ -96,6 +96,7 @@ on_both! {
     seal::what_tells_who_somebody_is_stands_nowhere_in_plain,
     seal::names_that_are_sealed_are_found_and_unique,
     seal::a_database_from_before_is_sealed_when_it_is_opened,
+    seal::a_rewrite_that_was_cut_off_is_made_up_for,
     seal::another_key_opens_nothing,
     erase::who_was_erased_is_found_nowhere,
     erase::who_was_erased_does_not_come_back,

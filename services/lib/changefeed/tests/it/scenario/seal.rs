@@ -213,3 +213,27 @@ pub(crate) async fn a_database_from_before_is_sealed_when_it_is_opened(database:
     let owner = TestOwner::new(&database, Owner::Workforce).await;
     assert_eq!(owner.digest().await, digest);
 }
+
+/// A start that sealed everything, and was killed before it wrote the file anew.
+pub(crate) async fn a_rewrite_that_was_cut_off_is_made_up_for(database: Database) {
+    let owner = TestOwner::new(&database, Owner::Workforce).await;
+    owner.store.close().await;
+    if database.is_postgres() {
+        return;
+    }
+    let db = database.connect(Owner::Workforce).await;
+    for sql in [
+        "PRAGMA secure_delete = OFF",
+        "CREATE TABLE scratch (text TEXT)",
+        "INSERT INTO scratch VALUES ('Wil Zwaluwenburg')",
+        "DROP TABLE scratch",
+        "PRAGMA user_version = 1",
+    ] {
+        run(&db, sql, Vec::new()).await;
+    }
+    db.close().await.expect("closed");
+    assert!(!told(&database.bytes(Owner::Workforce).await).is_empty(), "nothing was left behind");
+    let owner = TestOwner::new(&database, Owner::Workforce).await;
+    assert_eq!(told(&database.bytes(Owner::Workforce).await), [""; 0]);
+    owner.store.close().await;
+}
