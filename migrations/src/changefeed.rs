@@ -6,3 +6,4 @@ pub(crate) mod m20261124_000100_create_one_way_token;
 pub(crate) mod m20261125_000100_chain_revisions;
 pub(crate) mod m20261125_000101_create_read_log;
 pub(crate) mod m20261125_000200_seal_personal_data;
+pub(crate) mod m20261125_000400_attach_deeds;

@@ -5,6 +5,7 @@ use sea_orm_migration::prelude::*;
 use crate::changefeed::{
     m20261123_000001_create_change_log, m20261124_000000_keep_provenance, m20261124_000100_create_one_way_token,
     m20261125_000100_chain_revisions, m20261125_000101_create_read_log, m20261125_000200_seal_personal_data,
+    m20261125_000400_attach_deeds,
 };
 
 mod m20261123_000002_create_initiative;
@@ -67,6 +68,7 @@ impl MigratorTrait for InitiativeMigrator {
             Box::new(m20261125_000100_chain_revisions::Migration),
             Box::new(m20261125_000101_create_read_log::Migration),
             Box::new(m20261125_000200_seal_personal_data::Migration { records: UNSEALED }),
+            Box::new(m20261125_000400_attach_deeds::Migration),
         ]
     }
 }

@@ -13,6 +13,12 @@ use uuid::Uuid;
 /// What the hashes are for, so that no other hash can be taken for one.
 const START: &[u8] = b"spil change log 1: start";
 const REVISION: &[u8] = b"spil change log 1: revision";
+const ATTACHMENT: &[u8] = b"spil change log 1: attachment";
+const REDACTED: &[u8] = b"spil change log 1: redacted";
+
+/// The numbers of the deeds, as they are stored and hashed.
+pub(crate) const TRIMMED: i32 = 1;
+pub(crate) const REDACTED_DEED: i32 = 2;
 
 /// A link of the chain: SHA-256 over a revision and the link before it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -82,6 +88,27 @@ pub(crate) struct LoggedChange<'a> {
     pub(crate) sealed: Option<&'a [u8]>,
 }
 
+/// What a revision tells of the log itself. It is hashed into the link of the revision that carries it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Attachment {
+    /// What was changed up to a revision is no longer kept.
+    Trimmed {
+        /// The last revision whose changes are gone.
+        through: u64,
+        /// Its link, on which the first one that is kept hangs; `None` if it is from before there was a chain.
+        link: Option<Chain>,
+    },
+    /// The content of a revision was written anew.
+    Redacted {
+        /// Which one.
+        revision: u64,
+        /// Its link, which stays; `None` if it is from before there was a chain.
+        link: Option<Chain>,
+        /// What [`Link::redacted`] gives for it as it is since.
+        digest: Chain,
+    },
+}
+
 /// A link that is being made.
 pub(crate) struct Link(Sha256);
 
@@ -91,6 +118,18 @@ impl Link {
         let mut hash = Sha256::new();
         text(&mut hash, REVISION);
         hash.update(previous.0);
+        Self::of(hash, row)
+    }
+
+    /// Begins the hash of a revision whose content was written anew; `link` is the one it had and keeps.
+    pub(crate) fn redacted(link: Option<Chain>, row: &LoggedRevision<'_>) -> Self {
+        let mut hash = Sha256::new();
+        text(&mut hash, REDACTED);
+        optional(&mut hash, link.as_ref().map(|link| link.0.as_slice()));
+        Self::of(hash, row)
+    }
+
+    fn of(mut hash: Sha256, row: &LoggedRevision<'_>) -> Self {
         hash.update(row.number.to_be_bytes());
         hash.update(row.mark.to_be_bytes());
         hash.update(row.at.to_be_bytes());
@@ -114,9 +153,40 @@ impl Link {
         optional(hash, sealed.as_ref().map(|sealed| sealed.as_slice()));
     }
 
+    /// Adds what the revision tells of the log, after its changes: those of one revision in the order of their deeds and subjects.
+    pub(crate) fn attach(&mut self, attachment: &Attachment) {
+        let hash = &mut self.0;
+        text(hash, ATTACHMENT);
+        let (deed, subject, link, digest) = attachment.columns();
+        hash.update(deed.to_be_bytes());
+        hash.update(subject.to_be_bytes());
+        for chain in [link, digest] {
+            optional(hash, chain.as_ref().map(|chain| chain.0.as_slice()));
+        }
+    }
+
     /// Closes the link.
     pub(crate) fn close(self) -> Chain {
         Chain(self.0.finalize().into())
+    }
+}
+
+impl Attachment {
+    /// The number of the deed, the revision it was done to, the link of that, and the hash of it as it is since.
+    pub(crate) fn columns(&self) -> (i32, u64, Option<Chain>, Option<Chain>) {
+        match *self {
+            Attachment::Trimmed { through, link } => (TRIMMED, through, link, None),
+            Attachment::Redacted { revision, link, digest } => (REDACTED_DEED, revision, link, Some(digest)),
+        }
+    }
+
+    /// The attachment of these columns; `None` if there is no such deed.
+    pub(crate) fn from_columns(deed: i32, subject: u64, link: Option<Chain>, digest: Option<Chain>) -> Option<Self> {
+        match (deed, digest) {
+            (TRIMMED, None) => Some(Attachment::Trimmed { through: subject, link }),
+            (REDACTED_DEED, Some(digest)) => Some(Attachment::Redacted { revision: subject, link, digest }),
+            _ => None,
+        }
     }
 }
 

@@ -12,6 +12,7 @@ mod clock;
 mod command;
 mod grpc;
 mod person;
+mod redact;
 mod rule;
 mod seal;
 mod service;
@@ -26,4 +27,4 @@ pub use seal::{PersonalKey, PersonalKeyError};
 pub use service::{
     ApplyError, AuditError, DigestError, EraseError, FeedError, FeedLimits, FeedStream, OwnerService, WhoIsError,
 };
-pub use store::{Fault, Store, StoreConfig, StoreError, Verified, open};
+pub use store::{Fault, Redacted, Redaction, Store, StoreConfig, StoreError, Verified, open};

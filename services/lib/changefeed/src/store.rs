@@ -1,6 +1,7 @@
 //! The database of an owner. This is the only place that knows SQL, sea-orm and sqlx.
 
 mod apply;
+mod attachment;
 mod audit;
 mod chain;
 mod connect;
@@ -15,6 +16,7 @@ mod load;
 mod log;
 mod one_way;
 mod read_log;
+mod redact;
 mod retention;
 mod row;
 mod seal;
@@ -47,6 +49,7 @@ pub use error::StoreError;
 pub(crate) use head::Head;
 pub(crate) use idempotency::BatchKey;
 pub(crate) use log::Page;
+pub use redact::{Redacted, Redaction};
 pub(crate) use snapshot::{SnapshotReader, Stored};
 
 /// The database of an owner. Cheap to clone; clones share the connections.

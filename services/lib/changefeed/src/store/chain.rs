@@ -1,6 +1,6 @@
 //! Checks the chain of the change log.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use sea_orm::{
     ConnectionTrait, DatabaseTransaction, QueryResult,
@@ -11,11 +11,12 @@ use uuid::Uuid;
 
 use super::{
     Store, StoreError,
+    attachment::{self, Attached, Attachments},
     head::{self, Head},
     log::{CHANGE, REVISION, signed, unsigned},
     seal::SEALED,
 };
-use crate::chain::{Chain, Checkpoint, Link, LoggedChange, LoggedRevision};
+use crate::chain::{Attachment, Chain, Checkpoint, Link, LoggedChange, LoggedRevision};
 
 /// How many revisions and how many changes are read at once.
 const PAGE_REVISIONS: u64 = 512;
@@ -36,6 +37,8 @@ pub struct Verified {
     pub unchained: u64,
     /// The last revision whose changes are no longer kept; 0 if all are.
     pub trimmed: u64,
+    /// How many of the revisions are not as they were first written, and as a later one says that they were redacted.
+    pub redacted: u64,
     /// What is wrong, if anything is: what comes first.
     pub fault: Option<Fault>,
 }
@@ -49,11 +52,22 @@ pub enum Fault {
     /// A revision, or one of its changes, is not what it was, or another came before it.
     #[error("revision {0} does not fit to the one before it: it, or a change of it, was altered, added or left out")]
     Altered(u64),
-    /// A revision has no link though one before it has.
+    /// A revision has no link though it had one, or should.
     #[error(
-        "revision {0} has no link, and one before it has: it was removed, or an older version of Spil wrote this revision"
+        "revision {0} has no link and must have one: it was taken away, or an older version of Spil wrote this revision"
     )]
     Unchained(u64),
+    /// A revision was redacted, and is another than the redaction left.
+    #[error("revision {0} was redacted, and is not what the redaction left")]
+    Unredacted(u64),
+    /// The log lacks its beginning, or says that it does, and no revision says the same.
+    #[error("the head says that the log was trimmed through revision {head}, and the revisions say through {told}")]
+    Untold {
+        /// What the head says; 0 if it says that nothing was trimmed.
+        head: u64,
+        /// What the last revision says that tells of it; 0 if none does.
+        told: u64,
+    },
     /// There are changes of a revision that is not there.
     #[error("there are changes of revision {0}, which is not there")]
     Stray(u64),
@@ -86,19 +100,49 @@ pub enum Fault {
 
 /// The link that the revision of the head is to hang on: that of the revision before, or, if it has none, the start of a chain.
 pub(super) async fn previous(transaction: &DatabaseTransaction, head: &Head) -> Result<Chain, StoreError> {
-    let statement = Query::select()
-        .column("chain")
-        .from(REVISION)
-        .and_where(Expr::col("revision").eq(signed(head.revision) - 1))
-        .to_owned();
-    let bytes: Option<Vec<u8>> = match transaction.query_one(&statement).await? {
-        Some(row) => row.try_get_by_index(0)?,
+    let before = match head.revision.checked_sub(1) {
+        Some(before) => link_of(transaction, before).await?,
         None => None,
     };
-    match bytes {
-        None => Ok(Chain::start(head.store_id, head.revision)),
-        Some(bytes) => Chain::from_bytes(&bytes).ok_or(StoreError::Unreadable { table: REVISION, column: "chain" }),
+    Ok(before.unwrap_or_else(|| Chain::start(head.store_id, head.revision)))
+}
+
+/// The link of a revision; `None` if it has none, or is not there.
+pub(super) async fn link_of(transaction: &DatabaseTransaction, revision: u64) -> Result<Option<Chain>, StoreError> {
+    let statement =
+        Query::select().column("chain").from(REVISION).and_where(Expr::col("revision").eq(signed(revision))).to_owned();
+    let Some(row) = transaction.query_one(&statement).await? else { return Ok(None) };
+    let bytes: Option<Vec<u8>> = row.try_get_by_index(0)?;
+    let unreadable = StoreError::Unreadable { table: REVISION, column: "chain" };
+    bytes.map(|bytes| Chain::from_bytes(&bytes).ok_or(unreadable)).transpose()
+}
+
+/// Adds to the hash of a revision its changes and what is attached to it, as they are stored.
+pub(super) async fn add_stored(
+    transaction: &DatabaseTransaction,
+    number: u64,
+    link: &mut Link,
+) -> Result<(), StoreError> {
+    let mut changes = Changes::after(transaction, number.saturating_sub(1));
+    while let Some(change) = changes.peek().await?.filter(|change| change.revision == number) {
+        link.add(&change.as_row());
+        changes.page.pop_front();
     }
+    let mut attachments = Attachments::of(transaction, number);
+    while let Some(attached) = attachments.peek().await? {
+        link.attach(&attached.attachment);
+        attachments.pass();
+    }
+    Ok(())
+}
+
+/// The hash of a revision as it is stored, to be kept when it was written anew; `None` if it is not there.
+pub(super) async fn digest_of(transaction: &DatabaseTransaction, number: u64) -> Result<Option<Chain>, StoreError> {
+    let found = revisions(transaction, number, 1).await?;
+    let Some(row) = found.into_iter().next().filter(|row| row.number == number) else { return Ok(None) };
+    let mut link = Link::redacted(row.chain, &row.as_row());
+    add_stored(transaction, number, &mut link).await?;
+    Ok(Some(link.close()))
 }
 
 impl Store {
@@ -134,13 +178,15 @@ impl Store {
                 head: None,
                 unchained: 0,
                 trimmed: head.trimmed_through,
+                redacted: 0,
                 fault: None,
             },
             begin,
             last: begin,
             previous: None,
             kept: kept.into(),
-            changes: Changes { transaction: &transaction, after: (begin, i32::MAX), page: VecDeque::new() },
+            changes: Changes::after(&transaction, begin),
+            attachments: Attachments::after(&transaction, begin),
         };
         let fault = walk.run(&head).await?;
         let mut verified = walk.verified;
@@ -164,6 +210,7 @@ struct Walk<'a> {
     /// Those not yet compared, by number.
     kept: VecDeque<Checkpoint>,
     changes: Changes<'a>,
+    attachments: Attachments<'a>,
 }
 
 impl Walk<'_> {
@@ -175,6 +222,9 @@ impl Walk<'_> {
             return Ok(Some(if revision < trimmed { Fault::Trimmed(revision) } else { Fault::Before(revision) }));
         }
         let transaction = self.changes.transaction;
+        if let Some(fault) = trimming(transaction, head).await? {
+            return Ok(Some(fault));
+        }
         if self.begin > head.revision {
             return Ok(Some(Fault::Cut { last: head.revision, kept: self.begin }));
         }
@@ -191,11 +241,10 @@ impl Walk<'_> {
         }
         loop {
             let rows = revisions(transaction, self.last + 1, PAGE_REVISIONS).await?;
-            if rows.is_empty() {
-                break;
-            }
+            let (Some(first), Some(last)) = (rows.first(), rows.last()) else { break };
+            let redactions = attachment::last_redactions(transaction, first.number, last.number).await?;
             for row in &rows {
-                if let Some(fault) = self.step(row, head).await? {
+                if let Some(fault) = self.step(row, head, &redactions).await? {
                     return Ok(Some(fault));
                 }
             }
@@ -206,11 +255,19 @@ impl Walk<'_> {
         if let Some(change) = self.changes.peek().await? {
             return Ok(Some(Fault::Stray(change.revision)));
         }
+        if let Some(attached) = self.attachments.peek().await? {
+            return Ok(Some(Fault::Stray(attached.revision)));
+        }
         Ok(self.kept.front().map(|kept| Fault::Cut { last: self.last, kept: kept.revision }))
     }
 
     /// Looks at the next revision.
-    async fn step(&mut self, row: &StoredRevision, head: &Head) -> Result<Option<Fault>, StoreError> {
+    async fn step(
+        &mut self,
+        row: &StoredRevision,
+        head: &Head,
+        redactions: &HashMap<u64, Attached>,
+    ) -> Result<Option<Fault>, StoreError> {
         let number = self.last + 1;
         if row.number != number {
             return Ok(Some(Fault::Missing(number)));
@@ -218,19 +275,27 @@ impl Walk<'_> {
         if number == head.revision && row.mark != head.mark {
             return Ok(Some(Fault::Altered(number)));
         }
-        let Some(stored) = row.chain else {
-            if self.previous.is_some() {
+        match row.chain {
+            None if self.previous.is_some() || number >= head.chained_from => {
                 return Ok(Some(Fault::Unchained(number)));
             }
-            self.verified.unchained = number;
-            while self.changes.peek().await?.is_some_and(|change| change.revision <= number) {
-                self.changes.page.pop_front();
+            Some(_) if number < head.chained_from => return Ok(Some(Fault::Altered(number))),
+            _ => {}
+        }
+        // What a redaction left is proven by the link of the revision that tells of it, which comes later in this walk.
+        let redaction = redactions.get(&number);
+        let (mut link, due) = match (redaction.map(|told| (told.revision, told.attachment)), row.chain) {
+            (Some((by, Attachment::Redacted { link, digest, .. })), chain) if by > number && link == chain => {
+                (Link::redacted(chain, &row.as_row()), Some(digest))
             }
-            self.last = number;
-            return Ok(self.compare(number, None));
+            (Some(_), _) => return Ok(Some(Fault::Unredacted(number))),
+            (None, Some(chain)) => {
+                let previous = self.previous.unwrap_or_else(|| Chain::start(head.store_id, number));
+                (Link::new(previous, &row.as_row()), Some(chain))
+            }
+            // From before there was a chain: nothing says what it must be.
+            (None, None) => (Link::redacted(None, &row.as_row()), None),
         };
-        let previous = self.previous.unwrap_or_else(|| Chain::start(head.store_id, number));
-        let mut link = Link::new(previous, &row.as_row());
         let mut count = 0;
         while let Some(change) = self.changes.peek().await?.filter(|change| change.revision <= number) {
             if change.revision < number {
@@ -240,18 +305,31 @@ impl Walk<'_> {
             count += 1;
             self.changes.page.pop_front();
         }
-        if link.close() != stored || count != row.changes {
-            return Ok(Some(Fault::Altered(number)));
+        while let Some(attached) = self.attachments.peek().await?.filter(|attached| attached.revision <= number) {
+            if attached.revision < number || row.chain.is_none() {
+                return Ok(Some(Fault::Stray(attached.revision)));
+            }
+            link.attach(&attached.attachment);
+            self.attachments.pass();
+        }
+        if due.is_some_and(|due| link.close() != due || count != row.changes) {
+            return Ok(Some(if redaction.is_some() { Fault::Unredacted(number) } else { Fault::Altered(number) }));
         }
         self.last = number;
-        self.previous = Some(stored);
+        self.previous = row.chain;
         let verified = &mut self.verified;
-        verified.count += 1;
-        if verified.first == 0 {
-            verified.first = number;
+        verified.redacted += u64::from(redaction.is_some());
+        match row.chain {
+            None => verified.unchained = number,
+            Some(chain) => {
+                verified.count += 1;
+                if verified.first == 0 {
+                    verified.first = number;
+                }
+                verified.head = Some(Checkpoint { owner: verified.owner, revision: number, chain });
+            }
         }
-        verified.head = Some(Checkpoint { owner: verified.owner, revision: number, chain: stored });
-        Ok(self.compare(number, Some(stored)))
+        Ok(self.compare(number, row.chain))
     }
 
     /// Compares a revision with what was kept of it.
@@ -264,6 +342,20 @@ impl Walk<'_> {
         }
         None
     }
+}
+
+/// Whether the beginning of the log is missing as the last revision says that tells of it, and the rest hangs on the link that it names.
+async fn trimming(transaction: &DatabaseTransaction, head: &Head) -> Result<Option<Fault>, StoreError> {
+    let through = head.trimmed_through;
+    let (told, kept) = match attachment::last_trim(transaction).await?.map(|told| told.attachment) {
+        Some(Attachment::Trimmed { through, link }) => (through, link),
+        _ => (0, None),
+    };
+    if told != through {
+        return Ok(Some(Fault::Untold { head: through, told }));
+    }
+    let is_altered = through > 0 && link_of(transaction, through).await? != kept;
+    Ok(is_altered.then_some(Fault::Altered(through)))
 }
 
 /// A revision as it is stored.
@@ -367,7 +459,12 @@ struct Changes<'a> {
     page: VecDeque<StoredChange>,
 }
 
-impl Changes<'_> {
+impl<'a> Changes<'a> {
+    /// Those of the revisions after one.
+    fn after(transaction: &'a DatabaseTransaction, revision: u64) -> Self {
+        Self { transaction, after: (revision, i32::MAX), page: VecDeque::new() }
+    }
+
     /// The next one.
     async fn peek(&mut self) -> Result<Option<&StoredChange>, StoreError> {
         if self.page.is_empty() {

@@ -223,7 +223,7 @@ impl Store {
 }
 
 /// A record as it is written once more.
-fn next_version(mut record: Record, at: i64) -> Record {
+pub(super) fn next_version(mut record: Record, at: i64) -> Record {
     if let Some(entity) = record.entity_mut() {
         let header = entity.header_mut();
         header.version += 1;

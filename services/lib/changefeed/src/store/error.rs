@@ -38,6 +38,9 @@ pub enum StoreError {
     /// The database could not be migrated.
     #[error("the database could not be migrated")]
     Migrate(#[from] MigrateError),
+    /// Too much is to be redacted at once.
+    #[error("at most 1,000 texts of at most 4 KiB are redacted at once")]
+    Texts,
     /// Too many streams are being read at once.
     #[error("too many snapshots are being read")]
     Crowded,

@@ -13,7 +13,7 @@ use super::{Store, StoreError, chain};
 use crate::chain::Chain;
 
 const TABLE: &str = "change_head";
-const COLUMNS: [&str; 5] = ["store_id", "epoch", "revision", "mark", "trimmed_through"];
+const COLUMNS: [&str; 6] = ["store_id", "epoch", "revision", "mark", "trimmed_through", "chained_from"];
 
 /// Where the change log stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub(crate) struct Head {
     pub(crate) mark: u64,
     /// The last revision whose changes are no longer kept.
     pub(crate) trimmed_through: u64,
+    /// The first revision that has a link, or will have.
+    pub(crate) chained_from: u64,
 }
 
 impl Head {
@@ -67,6 +69,7 @@ impl Head {
             revision: number(2, "revision")?,
             mark: mark_of(row.try_get_by_index(3)?),
             trimmed_through: number(4, "trimmed_through")?,
+            chained_from: number(5, "chained_from")?,
         })
     }
 }
@@ -124,21 +127,20 @@ pub(super) async fn advance(transaction: &DatabaseTransaction, mark: NonZeroU64)
     Ok((head, previous))
 }
 
-/// Says that changes up to a revision are no longer kept; never takes back what was said before.
-pub(super) async fn trim(transaction: &DatabaseTransaction, through: u64) -> Result<Head, StoreError> {
-    let through = i64::try_from(through).unwrap_or(i64::MAX);
-    // Held until the commit, so that no writer moves on meanwhile.
+/// Reads the head and holds it until the commit, so that no writer moves on meanwhile.
+pub(super) async fn hold(transaction: &DatabaseTransaction) -> Result<Head, StoreError> {
     let hold = Query::update().table(TABLE).value("revision", Expr::col("revision")).to_owned();
     transaction.execute(&hold).await?;
-    let head = read(transaction).await?;
-    let through = Ord::min(through, i64::try_from(head.revision).unwrap_or(i64::MAX));
-    let statement = Query::update()
-        .table(TABLE)
-        .value("trimmed_through", through)
-        .and_where(Expr::col("trimmed_through").lt(through))
-        .to_owned();
-    transaction.execute(&statement).await?;
+    // A statement of its own: one that has waited for the row may see it as it was.
     read(transaction).await
+}
+
+/// Says that changes up to a revision are no longer kept. The revision of the head must carry the attachment that says so.
+pub(super) async fn trim(transaction: &DatabaseTransaction, through: u64) -> Result<(), StoreError> {
+    let through = i64::try_from(through).unwrap_or(i64::MAX);
+    let statement = Query::update().table(TABLE).value("trimmed_through", through).to_owned();
+    transaction.execute(&statement).await?;
+    Ok(())
 }
 
 fn one(row: Option<QueryResult>) -> Result<Head, StoreError> {

@@ -8,14 +8,14 @@ use sea_orm::{
 use spil_proto::changefeed::v1::{Change, Cursor, Origin, Record, Revision};
 
 use super::{
-    Store, StoreError, doorbell,
+    Store, StoreError, attachment, chain, doorbell,
     head::{self, Head},
     row,
     seal::{SEALED, Sealing},
     statement,
 };
 use crate::{
-    chain::{Chain, Link, LoggedChange, LoggedRevision},
+    chain::{Attachment, Chain, Link, LoggedChange, LoggedRevision},
     command::working_set::Changed,
     seal::person_of,
 };
@@ -28,6 +28,8 @@ const PAGE_CHANGES: i64 = 2_000;
 const PAGE_BYTES: i64 = 4 << 20;
 /// How many changes are deleted at once when the log is trimmed.
 const TRIM_CHANGES: i64 = 5_000;
+/// By which way a revision came that says that the log was trimmed.
+const TRIM: &str = "trim";
 
 /// Some revisions of the log.
 pub(crate) enum Page {
@@ -79,28 +81,9 @@ pub(super) async fn append(
     deed: &Deed<'_>,
     entries: &[Entry<'_>],
 ) -> Result<(), StoreError> {
-    let number = signed(head.revision);
-    let origin = deed.origin;
-    let bytes: usize = entries.iter().map(|entry| entry.bytes.len() + entry.sealed.as_ref().map_or(0, Vec::len)).sum();
-    let entries: Vec<(&Entry<'_>, Vec<u8>)> = entries
-        .iter()
-        // In the form of the message that it becomes a part of.
-        .map(|entry| {
-            (entry, Change { record: None, fields: entry.fields.clone(), erased: entry.erased }.encode_to_vec())
-        })
-        .collect();
-    let row = LoggedRevision {
-        number: head.revision,
-        mark: head.mark,
-        at: origin.at,
-        actor: &origin.actor,
-        source: &origin.source,
-        run: &origin.run,
-        reason: deed.reason,
-        origin: deed.way,
-        changes: i32::try_from(entries.len()).unwrap_or(i32::MAX).into(),
-        bytes: i64::try_from(bytes).unwrap_or(i64::MAX),
-    };
+    let size = Size::of(entries);
+    let row = row_of(head, deed, size);
+    let entries = encoded(entries);
     let mut link = Link::new(previous, &row);
     for (ordinal, (entry, fields)) in (0..).zip(&entries) {
         link.add(&LoggedChange {
@@ -112,12 +95,77 @@ pub(super) async fn append(
             sealed: entry.sealed.as_deref(),
         });
     }
+    close(store, transaction, &row, link.close()).await?;
+    add(transaction, head.revision, 0, &entries).await
+}
+
+/// How much belongs to a revision.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Size {
+    pub(super) changes: i32,
+    bytes: i64,
+}
+
+impl Size {
+    fn of(entries: &[Entry<'_>]) -> Self {
+        let bytes = entries.iter().map(|entry| entry.bytes.len() + entry.sealed.as_ref().map_or(0, Vec::len));
+        Self {
+            changes: i32::try_from(entries.len()).unwrap_or(i32::MAX),
+            bytes: i64::try_from(bytes.sum::<usize>()).unwrap_or(i64::MAX),
+        }
+    }
+}
+
+/// The row of the revision that the head was advanced to.
+pub(super) fn row_of<'a>(head: &Head, deed: &Deed<'a>, size: Size) -> LoggedRevision<'a> {
+    let origin = deed.origin;
+    LoggedRevision {
+        number: head.revision,
+        mark: head.mark,
+        at: origin.at,
+        actor: &origin.actor,
+        source: &origin.source,
+        run: &origin.run,
+        reason: deed.reason,
+        origin: deed.way,
+        changes: size.changes.into(),
+        bytes: size.bytes,
+    }
+}
+
+/// Writes some of the changes of a revision whose row is written later, by [`close`], and adds them to what there is by now.
+pub(super) async fn add_entries(
+    transaction: &DatabaseTransaction,
+    head: &Head,
+    size: &mut Size,
+    entries: &[Entry<'_>],
+) -> Result<(), StoreError> {
+    add(transaction, head.revision, size.changes, &encoded(entries)).await?;
+    let more = Size::of(entries);
+    size.changes = size.changes.saturating_add(more.changes);
+    size.bytes = size.bytes.saturating_add(more.bytes);
+    Ok(())
+}
+
+/// Each change with what else is told of it, in the form of the message that it becomes a part of.
+fn encoded<'a, 'b>(entries: &'b [Entry<'a>]) -> Vec<(&'b Entry<'a>, Vec<u8>)> {
+    let told = |entry: &Entry<'_>| Change { record: None, fields: entry.fields.clone(), erased: entry.erased };
+    entries.iter().map(|entry| (entry, told(entry).encode_to_vec())).collect()
+}
+
+/// Writes the row of a revision with its link. Nothing is attached to it from then on.
+pub(super) async fn close(
+    store: &Store,
+    transaction: &DatabaseTransaction,
+    row: &LoggedRevision<'_>,
+    link: Chain,
+) -> Result<(), StoreError> {
     let mut statement = Query::insert();
     statement
         .into_table(REVISION)
         .columns(["revision", "mark", "at", "actor", "source", "run", "changes", "bytes", "reason", "origin", "chain"]);
     statement.values_panic([
-        number.into(),
+        signed(row.number).into(),
         head::mark_column(row.mark).into(),
         row::time(row.at, store.inner.dialect).into(),
         row.actor.into(),
@@ -127,11 +175,21 @@ pub(super) async fn append(
         row.bytes.into(),
         row.reason.into(),
         row.origin.into(),
-        link.close().to_bytes().into(),
+        link.to_bytes().into(),
     ]);
     transaction.execute(&statement).await?;
-    let mut ordinal = 0_i32;
-    for piece in statement::row_pieces(&entries) {
+    Ok(())
+}
+
+/// Writes changes of a revision from a place in it on.
+async fn add(
+    transaction: &DatabaseTransaction,
+    revision: u64,
+    mut ordinal: i32,
+    entries: &[(&Entry<'_>, Vec<u8>)],
+) -> Result<(), StoreError> {
+    let number = signed(revision);
+    for piece in statement::row_pieces(entries) {
         let mut statement = Query::insert();
         statement.into_table(CHANGE).columns(["revision", "ordinal", "kind", "record_id", "record", "fields", SEALED]);
         for (entry, fields) in piece {
@@ -283,16 +341,35 @@ impl Store {
     }
 
     /// Forgets what the revisions up to and including one changed. Followers that are not so far take a snapshot again.
-    /// The records themselves are not touched. A number beyond the head means all of the log.
+    /// The records themselves are not touched. A number beyond the head means all of the log. That this was done, by whom and why, is a
+    /// revision of its own, which says on which link the rest of the log hangs.
     ///
     /// # Errors
     /// If the database can not be reached or refuses.
-    pub async fn trim(&self, keep_after: u64) -> Result<(), StoreError> {
+    pub async fn trim(&self, keep_after: u64, origin: &Origin, reason: &str) -> Result<(), StoreError> {
         let transaction = self.begin(false).await?;
-        let head = head::trim(&transaction, keep_after).await?;
-        doorbell::ring_on_commit(&transaction, self).await?;
-        transaction.commit().await?;
-        self.moved(head);
+        let mut head = head::hold(&transaction).await?;
+        let through = Ord::min(keep_after, head.revision);
+        if through > head.trimmed_through {
+            let link = chain::link_of(&transaction, through).await?;
+            doorbell::ring_on_commit(&transaction, self).await?;
+            let previous;
+            (head, previous) = head::advance(&transaction, rand::random()).await?;
+            let attachment = Attachment::Trimmed { through, link };
+            attachment::insert(&transaction, head.revision, &attachment).await?;
+            head::trim(&transaction, through).await?;
+            head.trimmed_through = through;
+            let deed = Deed { origin, reason, way: TRIM };
+            let row = row_of(&head, &deed, Size::default());
+            let mut link = Link::new(previous, &row);
+            link.attach(&attachment);
+            close(self, &transaction, &row, link.close()).await?;
+            transaction.commit().await?;
+            self.moved(head);
+        } else {
+            transaction.rollback().await?;
+        }
+        // Also what a trim that was cut off has left.
         while self.trim_piece(&head).await? {}
         Ok(())
     }

@@ -9,7 +9,7 @@ use uuid::{ContextV7, Timestamp, Uuid};
 
 use super::{Store, StoreError, row, statement};
 
-const TABLE: &str = "read_log";
+pub(super) const TABLE: &str = "read_log";
 const COLUMNS: [&str; 9] = ["id", "at", "person_id", "reader", "issuer", "purpose", "fields", "operation", "entry"];
 
 impl Store {

@@ -245,7 +245,7 @@ impl People {
     }
 
     /// Seals a part of a record; `None` if the person was erased.
-    fn seal(&self, record: &Record, part: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+    pub(super) fn seal(&self, record: &Record, part: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         match person_of(record).and_then(|id| self.0.get(&id)) {
             Some(Person::Known(key)) => key.seal(&place(record), part).map(Some).ok_or(StoreError::PersonalKey),
             Some(Person::Erased) => Ok(None),

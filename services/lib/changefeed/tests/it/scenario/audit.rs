@@ -16,6 +16,7 @@ use crate::{
     database::Database,
     owner::{TestOwner, batch, by_id, create, id, retire, update},
     sample::{capability, name_of},
+    scenario::chain::trimmer,
 };
 
 fn names(record: Option<&Record>) -> Option<String> {
@@ -87,7 +88,7 @@ pub(crate) async fn the_audit_tells_every_change_with_what_was_before(database: 
         assert_eq!(ask(request.clone()).await.entries.len(), count, "{request:?}");
     }
     // What was before is told as far as it is kept.
-    owner.store.trim(2).await.expect("trimmed");
+    owner.store.trim(2, &trimmer(), "too old").await.expect("trimmed");
     let rest = ask(AuditRequest { first: 10, ..AuditRequest::default() }).await;
     assert_eq!(told(&rest.entries), [some(Some("A2"), "A2"), some(None, "A2")]);
 

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection};
-use spil_changefeed::{ApplyError, Checkpoint, Fault, Verified};
+use spil_changefeed::{ApplyError, Checkpoint, Clock, Fault, Verified, WallClock};
 use spil_proto::{
-    changefeed::v1::{ApplyRequest, Cursor},
+    changefeed::v1::{ApplyRequest, Cursor, Origin},
     model::{Kind, Owner},
 };
 
@@ -16,14 +16,27 @@ use crate::{
 };
 
 /// The triggers by which a database refuses that its log is changed; whoever owns the database can take them away.
-const SQLITE_TRIGGERS: [&str; 4] =
-    ["revision_is_not_deleted", "revision_is_not_updated", "change_is_not_deleted", "change_is_not_updated"];
+const SQLITE_TRIGGERS: [&str; 13] = [
+    "revision_is_not_added_twice",
+    "revision_is_not_deleted",
+    "revision_is_not_updated",
+    "change_is_not_added_twice",
+    "change_is_not_deleted",
+    "change_is_not_updated",
+    "attachment_is_not_added_later",
+    "attachment_is_not_updated",
+    "attachment_is_not_deleted",
+    "change_head_says_what_was_done",
+    "change_head_goes_on",
+    "change_head_is_one",
+    "change_head_stays",
+];
 
 /// A connection on which the log can be changed.
 pub(crate) async fn unlocked(database: &Database, owner: Owner) -> DatabaseConnection {
     let db = database.connect(owner).await;
     if database.is_postgres() {
-        for table in ["revision", "change"] {
+        for table in ["revision", "change", "attachment", "change_head"] {
             run(&db, &format!("ALTER TABLE {table} DISABLE TRIGGER USER")).await;
         }
     } else {
@@ -34,12 +47,17 @@ pub(crate) async fn unlocked(database: &Database, owner: Owner) -> DatabaseConne
     db
 }
 
-async fn run(db: &DatabaseConnection, sql: &str) {
+/// What trims a log, as the log tells it.
+pub(crate) fn trimmer() -> Origin {
+    Origin { source: "trim".into(), run: String::new(), actor: "janitor".into(), at: WallClock.now() }
+}
+
+pub(crate) async fn run(db: &DatabaseConnection, sql: &str) {
     db.execute_unprepared(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
 }
 
 /// Six revisions of several sorts.
-async fn six(owner: &TestOwner) {
+pub(crate) async fn six(owner: &TestOwner) {
     let first = owner.one(create(capability(Some("a"), "A"))).await;
     owner.apply(vec![create(capability(Some("b"), "B")), create(capability(Some("c"), "C"))]).await;
     owner.one(update(by_id(id(&first)), &["name"], capability(None, "A2"))).await;
@@ -48,11 +66,11 @@ async fn six(owner: &TestOwner) {
     owner.one(create(capability(Some("a"), "E"))).await;
 }
 
-async fn verified(owner: &TestOwner, kept: &[Checkpoint]) -> Verified {
+pub(crate) async fn verified(owner: &TestOwner, kept: &[Checkpoint]) -> Verified {
     owner.store.verify_log(None, kept).await.expect("read")
 }
 
-async fn head(owner: &TestOwner) -> Checkpoint {
+pub(crate) async fn head(owner: &TestOwner) -> Checkpoint {
     owner.store.chain_head().await.expect("read").expect("a head")
 }
 
@@ -197,9 +215,21 @@ pub(crate) async fn the_log_is_only_added_to(database: Database) {
         "UPDATE change SET kind = 1 WHERE revision = 3",
         "DELETE FROM revision WHERE revision = 3",
         "DELETE FROM change",
+        "INSERT INTO attachment (revision, deed, subject) VALUES (6, 1, 3)",
+        "INSERT INTO attachment (revision, deed, subject) VALUES (7, 1, 3)",
+        "UPDATE change_head SET trimmed_through = 3",
+        "UPDATE change_head SET chained_from = 7",
+        "UPDATE change_head SET revision = 5",
+        "DELETE FROM change_head",
     ];
     if database.is_postgres() {
-        refused.extend(["TRUNCATE revision", "TRUNCATE change"]);
+        refused.extend(["TRUNCATE revision", "TRUNCATE change", "TRUNCATE attachment", "TRUNCATE change_head"]);
+    } else {
+        refused.extend([
+            "INSERT OR REPLACE INTO revision SELECT * FROM revision WHERE revision = 3",
+            "INSERT OR REPLACE INTO change SELECT * FROM change WHERE revision = 3",
+            "INSERT OR REPLACE INTO change_head SELECT * FROM change_head",
+        ]);
     }
     for sql in refused {
         let error = db.execute_unprepared(sql).await.expect_err(sql);
@@ -211,29 +241,78 @@ pub(crate) async fn the_log_is_only_added_to(database: Database) {
 
 pub(crate) async fn what_is_left_of_a_trimmed_log_is_proven(database: Database) {
     let owner = TestOwner::new(&database, Owner::Capability).await;
+    owner.store.trim(3, &trimmer(), "nothing to trim").await.expect("trimmed");
+    assert_eq!(owner.store.chain_head().await.expect("read"), None);
     let mut kept = Vec::new();
     for number in 0..5 {
         owner.one(create(capability(None, &number.to_string()))).await;
         kept.push(head(&owner).await);
     }
-    owner.store.trim(3).await.expect("trimmed");
+    owner.store.trim(3, &trimmer(), "too old").await.expect("trimmed");
     let rest = verified(&owner, &kept[2..]).await;
-    assert_eq!((rest.fault, rest.trimmed, rest.first, rest.count), (None, 3, 4, 2));
+    // The fourth, the fifth, and that which says that it was trimmed.
+    assert_eq!((rest.fault, rest.trimmed, rest.first, rest.count), (None, 3, 4, 3));
     assert_eq!(verified(&owner, &kept[1..]).await.fault, Some(Fault::Trimmed(2)));
     let before = owner.store.verify_log(Some(&kept[3]), &kept[2..]).await.expect("read");
     assert_eq!(before.fault, Some(Fault::Before(3)));
+    // Less is trimmed already.
+    owner.store.trim(2, &trimmer(), "again").await.expect("trimmed");
+    assert_eq!(verified(&owner, &[]).await.count, 3);
     owner.one(create(capability(None, "later"))).await;
-    owner.store.trim(u64::MAX).await.expect("trimmed");
+    owner.store.trim(u64::MAX, &trimmer(), "all of it").await.expect("trimmed");
     owner.one(create(capability(None, "last"))).await;
     let rest = verified(&owner, &[]).await;
-    assert_eq!((rest.fault, rest.trimmed, rest.first, rest.count), (None, 6, 7, 1));
+    assert_eq!((rest.fault, rest.trimmed, rest.first, rest.count), (None, 7, 8, 2));
+    let db = database.connect(Owner::Capability).await;
+    for sql in ["DELETE FROM change WHERE revision = 9", "DELETE FROM revision WHERE revision = 7"] {
+        let error = db.execute_unprepared(sql).await.expect_err(sql);
+        assert!(error.to_string().contains("the change log is only added to"), "{sql}: {error}");
+    }
+}
+
+pub(crate) async fn a_trim_that_no_revision_tells_of_is_found(database: Database) {
+    let owner = TestOwner::new(&database, Owner::Capability).await;
+    six(&owner).await;
+    let db = unlocked(&database, Owner::Capability).await;
+    let cut = "DELETE FROM change WHERE revision <= 3; DELETE FROM revision WHERE revision < 3";
+    for table in ["revision", "change"] {
+        run(&db, &format!("CREATE TABLE {table}_kept AS SELECT * FROM {table}")).await;
+    }
+    run(&db, &format!("UPDATE change_head SET trimmed_through = 3; {cut}")).await;
+    assert_eq!(verified(&owner, &[]).await.fault, Some(Fault::Untold { head: 3, told: 0 }));
+    // Nor does it help to say it in a revision that was there before.
+    run(
+        &db,
+        "INSERT INTO attachment (revision, deed, subject, link) SELECT 6, 1, 3, chain FROM revision WHERE revision = 3",
+    )
+    .await;
+    assert_eq!(verified(&owner, &[]).await.fault, Some(Fault::Altered(6)));
+    run(&db, "DELETE FROM attachment; UPDATE change_head SET trimmed_through = 0").await;
+    for table in ["revision", "change"] {
+        run(&db, &format!("DELETE FROM {table}; INSERT INTO {table} SELECT * FROM {table}_kept")).await;
+    }
+    assert_eq!(verified(&owner, &[]).await.fault, None);
+    // More than was told, less, and a start that is another one.
+    owner.store.trim(2, &trimmer(), "too old").await.expect("trimmed");
+    for (sql, fault) in [
+        ("UPDATE change_head SET trimmed_through = 3", Fault::Untold { head: 3, told: 2 }),
+        ("UPDATE change_head SET trimmed_through = 0", Fault::Untold { head: 0, told: 2 }),
+        (
+            "UPDATE revision SET chain = (SELECT chain FROM revision WHERE revision = 3) WHERE revision = 2",
+            Fault::Altered(2),
+        ),
+    ] {
+        run(&db, sql).await;
+        assert_eq!(verified(&owner, &[]).await.fault, Some(fault), "{sql}");
+        run(&db, "UPDATE change_head SET trimmed_through = 2").await;
+    }
 }
 
 pub(crate) async fn a_log_from_before_begins_its_chain(database: Database) {
     let owner = TestOwner::new(&database, Owner::Capability).await;
     six(&owner).await;
     let db = unlocked(&database, Owner::Capability).await;
-    run(&db, "UPDATE revision SET chain = NULL").await;
+    run(&db, "UPDATE revision SET chain = NULL; UPDATE change_head SET chained_from = 7").await;
     let none = verified(&owner, &[]).await;
     assert_eq!((none.fault, none.unchained, none.head), (None, 6, None));
     assert_eq!(owner.store.chain_head().await.expect("read"), None);
@@ -241,9 +320,21 @@ pub(crate) async fn a_log_from_before_begins_its_chain(database: Database) {
     owner.one(create(capability(None, "second"))).await;
     let some = verified(&owner, &[head(&owner).await]).await;
     assert_eq!((some.fault, some.unchained, some.first, some.count), (None, 6, 7, 2));
-    // Nobody makes one more of those from before: the start of the chain has its place in it.
+    // Nobody makes one more of those from before: where the chain starts is known.
     run(&db, "UPDATE revision SET chain = NULL WHERE revision = 7").await;
+    assert_eq!(verified(&owner, &[]).await.fault, Some(Fault::Unchained(7)));
+    run(&db, "UPDATE change_head SET chained_from = 8").await;
     assert_eq!(verified(&owner, &[]).await.fault, Some(Fault::Altered(8)));
+}
+
+pub(crate) async fn links_that_were_taken_away_are_missed(database: Database) {
+    let owner = TestOwner::new(&database, Owner::Capability).await;
+    six(&owner).await;
+    let db = unlocked(&database, Owner::Capability).await;
+    run(&db, "UPDATE revision SET chain = NULL").await;
+    assert_eq!(verified(&owner, &[]).await.fault, Some(Fault::Unchained(1)));
+    owner.one(create(capability(None, "later"))).await;
+    assert_eq!(verified(&owner, &[]).await.fault, Some(Fault::Unchained(1)));
 }
 
 pub(crate) async fn writers_at_a_time_make_one_chain(database: Database) {
