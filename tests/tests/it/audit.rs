@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use sea_orm::ConnectionTrait;
 use serde_json::json;
 use spil_tests::{Database, Spil, postgres_url, run};
 
@@ -84,6 +85,32 @@ async fn reasons_are_kept_and_logs_are_proven_on_sqlite() {
     assert!(text.contains("there is no database"), "{text}");
     assert!(!missing.exists(), "nothing is made by looking");
     reasons_are_kept_and_logs_are_proven(folder.path(), &[]).await;
+    what_is_done_beside_the_log_is_told(folder.path()).await;
+}
+
+/// What is done to a database whose owner is stopped: a row is changed, then the links of the log are taken away.
+async fn what_is_done_beside_the_log_is_told(data: &Path) {
+    let url = format!("sqlite://{}/capability.db", data.display());
+    let run = async |sql: &str| {
+        let db = sea_orm::Database::connect(&url).await.expect("a connection");
+        db.execute_unprepared(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        db.close().await.expect("closed");
+    };
+    let (code, text) = audit(data, &[], &["verify"]).await;
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("; 3 records are what the log says\n"), "{text}");
+    run("UPDATE capability SET name = 'Forged' WHERE name = 'B'").await;
+    let (code, text) = audit(data, &[], &["verify"]).await;
+    assert_eq!(code, Some(3), "{text}");
+    assert!(text.contains("; 2 records are what the log says; DIFFERING: 1 records are not\n  Capability "), "{text}");
+    assert!(text.contains(" was altered") && !text.contains("Forged"), "{text}");
+    run("UPDATE capability SET name = 'B' WHERE name = 'Forged'").await;
+    let (code, text) = audit(data, &[], &["verify"]).await;
+    assert_eq!(code, Some(0), "{text}");
+    run("DROP TRIGGER revision_is_not_updated; UPDATE revision SET chain = NULL").await;
+    let (code, text) = audit(data, &[], &["verify"]).await;
+    assert_eq!(code, Some(4), "{text}");
+    assert!(text.contains("capability: BROKEN: revision 1 has no link and must have one"), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

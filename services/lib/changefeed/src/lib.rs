@@ -27,4 +27,6 @@ pub use seal::{PersonalKey, PersonalKeyError};
 pub use service::{
     ApplyError, AuditError, DigestError, EraseError, FeedError, FeedLimits, FeedStream, OwnerService, WhoIsError,
 };
-pub use store::{Fault, Redacted, Redaction, Store, StoreConfig, StoreError, Verified, open};
+pub use store::{
+    Difference, Fault, Redacted, Redaction, Store, StoreConfig, StoreError, Tables, Verified, Wrong, open,
+};

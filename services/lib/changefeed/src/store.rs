@@ -22,6 +22,7 @@ mod row;
 mod seal;
 mod snapshot;
 mod statement;
+mod tables;
 mod write;
 
 use std::{
@@ -51,6 +52,7 @@ pub(crate) use idempotency::BatchKey;
 pub(crate) use log::Page;
 pub use redact::{Redacted, Redaction};
 pub(crate) use snapshot::{SnapshotReader, Stored};
+pub use tables::{Difference, Tables, Wrong};
 
 /// The database of an owner. Cheap to clone; clones share the connections.
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use spil_changefeed::{Checkpoint, Store, StoreConfig, Verified};
+use spil_changefeed::{Checkpoint, Difference, Fault, Store, StoreConfig, Tables, Verified, Wrong};
 use spil_proto::model::Owner;
 
 use super::{Outcome, say};
@@ -13,7 +13,15 @@ use crate::config::Config;
 pub(crate) enum AuditCommand {
     /// Prints where each log stands: to be kept where nobody who can write to the databases can write.
     Head(HeadArgs),
-    /// Checks that no revision was altered, left out, put in or moved. Ends with 1 if one was.
+    /// Checks that no revision was altered, left out, put in or moved, and that every record is what the log says.
+    ///
+    /// Read as of one moment, record by record; no key is needed. What is proven of the log is proven against the heads given with `--head` and `--since`;
+    /// without one, that the log fits together. A trimmed log must say itself that it was trimmed, and a revision that is not as it was first written
+    /// must be as a later one says that it was redacted. Of what is sealed the sealed bytes are compared. Not compared are who set which field,
+    /// the names by which sealed records are found, and records that only a trimmed or unchained part of the log tells of: these are counted.
+    ///
+    /// Ends with 0 if all is whole; 1 if the log is broken or could not be read; 3 if the log is whole and a record is not what it says;
+    /// 4 if links were taken away from revisions that had one.
     Verify(VerifyArgs),
 }
 
@@ -75,7 +83,7 @@ async fn verify(config: &Config, args: &VerifyArgs) -> Outcome {
     if let Some(stray) = args.since.iter().chain(&args.head).find(|given| !owners.contains(&given.owner)) {
         return Err(AuditError::Elsewhere(stray.owner).into());
     }
-    let mut is_whole = true;
+    let mut worst = Found::Whole;
     for owner in owners {
         let mut since = args.since.iter().filter(|since| since.owner == owner);
         let from = since.next();
@@ -86,10 +94,41 @@ async fn verify(config: &Config, args: &VerifyArgs) -> Outcome {
         let verified = store.verify_log(from, &args.head).await;
         store.close().await;
         let verified = verified?;
-        is_whole &= verified.fault.is_none();
+        worst = worst.max(Found::of(&verified));
         say(&format!("{}\n", told(&verified)))?;
     }
-    Ok(if is_whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(worst.status())
+}
+
+/// What was found, from good to bad.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Found {
+    Whole,
+    /// The log is, and records are not what it says.
+    Differing,
+    /// Links of the log were taken away.
+    Unchained,
+    Broken,
+}
+
+impl Found {
+    fn of(verified: &Verified) -> Self {
+        match (&verified.fault, &verified.tables) {
+            (Some(Fault::Unchained(_)), _) => Found::Unchained,
+            (Some(_), _) => Found::Broken,
+            (None, Some(tables)) if tables.differing > 0 => Found::Differing,
+            (None, _) => Found::Whole,
+        }
+    }
+
+    fn status(self) -> ExitCode {
+        match self {
+            Found::Whole => ExitCode::SUCCESS,
+            Found::Broken => ExitCode::FAILURE,
+            Found::Differing => ExitCode::from(3),
+            Found::Unchained => ExitCode::from(4),
+        }
+    }
 }
 
 /// What was found, in words.
@@ -114,6 +153,32 @@ fn told(verified: &Verified) -> String {
     }
     if verified.unchained > 0 {
         text.push_str(&format!("; up to {} revisions were not chained yet", verified.unchained));
+    }
+    if verified.redacted > 0 {
+        text.push_str(&format!("; {} of them were redacted since", verified.redacted));
+    }
+    if let Some(tables) = &verified.tables {
+        text.push_str(&told_of_tables(tables));
+    }
+    text
+}
+
+/// What was found of the records, in words; no value is told.
+fn told_of_tables(tables: &Tables) -> String {
+    let mut text = format!("; {} records are what the log says", tables.proven);
+    if tables.unproven > 0 {
+        text.push_str(&format!(", of {} it does not tell any more", tables.unproven));
+    }
+    if tables.differing > 0 {
+        text.push_str(&format!("; DIFFERING: {} records are not", tables.differing));
+        for Difference { kind, id, how } in &tables.named {
+            let how = match how {
+                Wrong::Altered => "was altered",
+                Wrong::Gone => "is gone",
+                Wrong::Unlogged => "was never logged",
+            };
+            text.push_str(&format!("\n  {} {id} {how}", kind.info().name));
+        }
     }
     text
 }

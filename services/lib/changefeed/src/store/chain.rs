@@ -15,6 +15,7 @@ use super::{
     head::{self, Head},
     log::{CHANGE, REVISION, signed, unsigned},
     seal::SEALED,
+    tables::Tables,
 };
 use crate::chain::{Attachment, Chain, Checkpoint, Link, LoggedChange, LoggedRevision};
 
@@ -39,7 +40,9 @@ pub struct Verified {
     pub trimmed: u64,
     /// How many of the revisions are not as they were first written, and as a later one says that they were redacted.
     pub redacted: u64,
-    /// What is wrong, if anything is: what comes first.
+    /// What the tables are, held against the log; `None` if something is wrong with the log itself.
+    pub tables: Option<Tables>,
+    /// What is wrong with the log, if anything is: what comes first.
     pub fault: Option<Fault>,
 }
 
@@ -158,7 +161,8 @@ impl Store {
         Ok(chain.map(|chain| self.checkpoint(head.revision, chain)))
     }
 
-    /// Checks that every revision of the log hangs on the one before it, and that the log holds the revisions that were kept elsewhere. Where
+    /// Checks that every revision of the log hangs on the one before it, that the log holds the revisions that were kept elsewhere, and that
+    /// every record is what the last change of it says. Where
     /// `since` is given, what comes before it is not looked at. The whole is read as of one moment.
     ///
     /// # Errors
@@ -179,6 +183,7 @@ impl Store {
                 unchained: 0,
                 trimmed: head.trimmed_through,
                 redacted: 0,
+                tables: None,
                 fault: None,
             },
             begin,
@@ -190,6 +195,9 @@ impl Store {
         };
         let fault = walk.run(&head).await?;
         let mut verified = walk.verified;
+        if fault.is_none() {
+            verified.tables = Some(self.compare_tables(&transaction, &head).await?);
+        }
         verified.fault = fault;
         Ok(verified)
     }

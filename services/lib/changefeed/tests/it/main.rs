@@ -108,6 +108,7 @@ on_both! {
     redact::only_a_redaction_writes_the_log_anew,
     redact::what_is_sealed_of_others_is_redacted_too,
     redact::who_reads_and_writes_meanwhile_is_not_in_the_way,
+    tables::what_is_changed_beside_the_log_is_found,
     calls::calls_need_a_token_and_permission,
     audit::the_audit_tells_every_change_with_what_was_before,
     audit::the_audit_tells_who_people_are_to_services_alone,

@@ -18,4 +18,5 @@ pub(crate) mod restart;
 pub(crate) mod restore;
 pub(crate) mod seal;
 pub(crate) mod structure;
+pub(crate) mod tables;
 pub(crate) mod unique;

@@ -57,6 +57,10 @@ pub(crate) async fn every_kind_lives_its_life(database: Database) {
             let stored = snapshot.iter().find(|record| record.id() == Some(id(&created)));
             assert_eq!(stored.expect("in the snapshot").encode_to_vec(), now.encode_to_vec());
 
+            let verified = service.store.verify_log(None, &[]).await.expect("read");
+            let tables = verified.tables.expect("a whole log");
+            assert_eq!((tables.differing, tables.unproven), (0, 0), "{kind:?}");
+
             let retired = service.one(retire(kind, by_id(id(&created)))).await;
             assert_eq!(retired.outcome(), Outcome::Retired);
             assert_eq!(retired.version, 3);
