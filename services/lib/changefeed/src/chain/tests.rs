@@ -11,6 +11,7 @@ struct Sample {
     texts: [String; 5],
     bytes: i64,
     changes: Vec<SampleChange>,
+    attachments: Vec<Attachment>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -48,6 +49,9 @@ impl Sample {
                 sealed: change.sealed.as_deref(),
             });
         }
+        for attachment in &self.attachments {
+            link.attach(attachment);
+        }
         link.close()
     }
 }
@@ -62,10 +66,30 @@ fn change() -> impl Strategy<Value = SampleChange> {
         .prop_map(|(kind, id, fields, record, sealed)| SampleChange { kind, id, fields, record, sealed })
 }
 
+fn chain() -> impl Strategy<Value = Chain> {
+    (0..3_u8).prop_map(|byte| Chain([byte; 32]))
+}
+
+fn attachment() -> impl Strategy<Value = Attachment> {
+    (0..3_u64, option::of(chain()), option::of(chain())).prop_map(|(revision, link, digest)| match digest {
+        Some(digest) => Attachment::Redacted { revision, link, digest },
+        None => Attachment::Trimmed { through: revision, link },
+    })
+}
+
 fn sample() -> impl Strategy<Value = Sample> {
     let texts = prop::array::uniform5("[ab]{0,2}");
-    (0..3_u64, 0..3_u64, 0..3_i64, texts, 0..3_i64, vec(change(), 0..4))
-        .prop_map(|(number, mark, at, texts, bytes, changes)| Sample { number, mark, at, texts, bytes, changes })
+    (0..3_u64, 0..3_u64, 0..3_i64, texts, 0..3_i64, vec(change(), 0..4), vec(attachment(), 0..3)).prop_map(
+        |(number, mark, at, texts, bytes, changes, attachments)| Sample {
+            number,
+            mark,
+            at,
+            texts,
+            bytes,
+            changes,
+            attachments,
+        },
+    )
 }
 
 fn start() -> Chain {
@@ -94,6 +118,29 @@ proptest! {
     fn any_text_is_read_without_panic(text in ".{0,100}") {
         let _ = text.parse::<Checkpoint>();
     }
+}
+
+#[test]
+fn what_a_redaction_leaves_is_no_link() {
+    let row = LoggedRevision {
+        number: 1,
+        mark: 2,
+        at: 3,
+        actor: "",
+        source: "",
+        run: "",
+        reason: "",
+        origin: "",
+        changes: 0,
+        bytes: 0,
+    };
+    let link = Link::new(start(), &row).close();
+    let left = [None, Some(start()), Some(link)].map(|link| Link::redacted(link, &row).close());
+    assert!(!left.contains(&link) && left[0] != left[1] && left[1] != left[2]);
+    for deed in [0, 3, TRIMMED] {
+        assert_eq!(Attachment::from_columns(deed, 1, None, Some(link)), None);
+    }
+    assert_eq!(Attachment::from_columns(REDACTED_DEED, 1, None, None), None);
 }
 
 #[test]
