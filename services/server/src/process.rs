@@ -3,7 +3,7 @@
 use std::{
     io,
     net::{SocketAddr, TcpListener},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
     thread,
     time::Duration,
@@ -114,6 +114,15 @@ pub enum StartError {
     /// There is no personal key.
     #[error("the personal key can not be used")]
     PersonalKey(#[from] PersonalKeyError),
+    /// The personal key has been made by a development run, and the profile is `production`.
+    #[error(
+        "the personal key {} was made by a development run, and the profile is `production`: make a new one with `spil subject rekey`",
+        path.display()
+    )]
+    DevelopmentPersonalKey {
+        /// The file.
+        path: PathBuf,
+    },
     /// The personal key is not where it was.
     #[error(
         "the personal key is not at {} (setting `personal_key`), and the database of the owner `{owner}` was sealed with one: put it back",
@@ -272,7 +281,7 @@ impl Process {
             if !path.exists() && store.has_personal_key().await.map_err(failed)? {
                 return Err(StartError::PersonalKeyGone { owner: owner.name(), path });
             }
-            store.unlock(&personal_key(&path, config.profile)?).await.map_err(failed)?;
+            store.unlock(&personal_key(path, config.profile)?).await.map_err(failed)?;
         }
         let rules = match owner {
             Owner::Capability => spil_capability::rules(),
@@ -447,12 +456,14 @@ async fn retain(service: OwnerService) {
     }
 }
 
-/// Reads the personal key. In development one is made where there is none.
-fn personal_key(path: &Path, profile: Profile) -> Result<PersonalKey, PersonalKeyError> {
-    if profile == Profile::Production || path.exists() {
-        PersonalKey::read(path)
-    } else {
-        PersonalKey::create_or_read(path)
+/// Reads the personal key. In development one is made where there is none, which production does not take.
+fn personal_key(path: PathBuf, profile: Profile) -> Result<PersonalKey, StartError> {
+    match profile {
+        Profile::Development => Ok(PersonalKey::create_or_read(&path, true)?),
+        Profile::Production => {
+            let key = PersonalKey::read(&path)?;
+            if key.is_development() { Err(StartError::DevelopmentPersonalKey { path }) } else { Ok(key) }
+        }
     }
 }
 

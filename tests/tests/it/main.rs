@@ -32,4 +32,5 @@ mod secrets;
 mod sse;
 mod subject;
 mod tokens;
+mod writer;
 mod ws;

@@ -8,15 +8,31 @@ use spil_auth::{InternalKey, Permission};
 use spil_proto::model::Owner;
 use spil_tests::{Spil, attack, issuer::TestIssuer, run};
 
-/// A key as an operator makes one: without the line by which those of development runs are known.
+/// Writes a file that its owner alone reads.
+fn write_private(path: &Path, text: &str) {
+    std::fs::write(path, text).expect("written");
+    set_mode(path, 0o600);
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    #[cfg(unix)]
+    std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode)).expect("set");
+}
+
+/// A key as an operator makes one.
 fn operator_key(folder: &Path) -> PathBuf {
+    let path = folder.join("operator.pem");
+    write_private(&path, include_str!("../../fixtures/keys/ed.pem"));
+    path
+}
+
+/// A key of a development run, in a file that does not say so.
+fn development_key(folder: &Path) -> PathBuf {
     let made = folder.join("made.pem");
     InternalKey::read_or_create(&made).expect("a key");
     let pem = std::fs::read_to_string(&made).expect("a key");
-    let path = folder.join("operator.pem");
-    std::fs::write(&path, pem.split_once('\n').expect("a mark").1).expect("written");
-    assert!(InternalKey::read(&made).expect("a key").is_development());
-    assert!(!InternalKey::read(&path).expect("a key").is_development());
+    let path = folder.join("bare.pem");
+    write_private(&path, pem.split_once('\n').expect("a line").1);
     path
 }
 
@@ -24,9 +40,7 @@ fn operator_key(folder: &Path) -> PathBuf {
 fn personal_key(data: &Path) {
     std::fs::create_dir(data).expect("a folder");
     let path = data.join("personal.key");
-    std::fs::write(&path, STANDARD.encode([7; 32])).expect("written");
-    #[cfg(unix)]
-    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("made private");
+    write_private(&path, &STANDARD.encode([7; 32]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -34,7 +48,12 @@ async fn a_process_that_would_let_anybody_in_does_not_start() {
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path().join("data").display().to_string();
     let sound = operator_key(folder.path()).display().to_string();
+    let bare = development_key(folder.path()).display().to_string();
     let marked = folder.path().join("made.pem").display().to_string();
+    let open = folder.path().join("open.pem");
+    std::fs::copy(&sound, &open).expect("copied");
+    set_mode(&open, 0o644);
+    let open = open.display().to_string();
     let settings = folder.path().join("spil.toml");
     let with_issuer = "profile = \"production\"\n[[issuers]]\nissuer = \"http://127.0.0.1:1\"\naudiences = [\"a\"]\n";
     std::fs::write(&settings, with_issuer).expect("written");
@@ -45,6 +64,8 @@ async fn a_process_that_would_let_anybody_in_does_not_start() {
         (vec!["config", "--profile", "production", "--key", &sound], "at least one of `[[issuers]]`"),
         (vec!["serve", "--config", &settings], "needs a `key`"),
         (vec!["serve", "--config", &settings, "--key", &marked], "was made by a development run"),
+        (vec!["serve", "--config", &settings, "--key", &bare], "was made by a development run"),
+        (vec!["serve", "--config", &settings, "--key", &open], "others may read or write the key file"),
         (vec!["serve", "--config", &settings, "--key", "/nowhere.pem"], "/nowhere.pem"),
         (vec!["token", "--config", &settings, "--key", &sound], "development tokens are not taken"),
         (vec!["token", "--profile", "production"], "development tokens are not taken"),
@@ -70,9 +91,7 @@ async fn tokens_are_those_of_issuers_and_the_gateway_follows_its_owners() {
     personal_key(&folder.path().join("owners"));
     // The owners are in one process and the gateway is in another.
     let personal = folder.path().join("personal.key");
-    std::fs::write(&personal, "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n").expect("written");
-    #[cfg(unix)]
-    std::fs::set_permissions(&personal, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("private");
+    write_private(&personal, "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n");
     let shared = ["--profile", "production", "--key", &key.display().to_string()].map(str::to_owned);
     let start = |name: &str, more: Vec<String>| {
         let builder = Spil::builder(&folder.path().join(name)).env("SPIL_ISSUERS", issuer.setting());

@@ -19,11 +19,11 @@ pub(super) enum Demand {
     Read,
     /// An action on anything.
     Any(Action),
-    /// An action on a kind, and to read something, since the payload is an answer too.
+    /// A write of a kind. Whoever may write and not read is answered, with a payload in which no record is seen.
     Write(Action, Kind),
     /// An action on records of a kind.
     Act(Action, Kind),
-    /// To write something, whatever, and to read something. Each change is judged by itself.
+    /// To write something, whatever. Each change is judged by itself.
     WriteAny,
 }
 
@@ -100,13 +100,8 @@ fn check(viewer: &Viewer, demand: Demand) -> Result<(), Denied> {
         Demand::Token => Err(Denied::Action { action: Action::Read }),
         Demand::Read => viewer.require_any(Action::Read),
         Demand::Any(action) => viewer.require_any(action),
-        Demand::Act(action, kind) => viewer.require(action, kind),
-        Demand::Write(action, kind) => {
-            viewer.require_any(Action::Read)?;
-            viewer.require(action, kind)
-        }
+        Demand::Act(action, kind) | Demand::Write(action, kind) => viewer.require(action, kind),
         Demand::WriteAny => {
-            viewer.require_any(Action::Read)?;
             let writes = [Action::Create, Action::Update, Action::Retire];
             if writes.into_iter().any(|action| viewer.may_any(action)) {
                 return Ok(());

@@ -52,9 +52,15 @@ impl Eye<'_> {
         published.graph.seen_by(self.sights.view_now(self.viewer, published).sight())
     }
 
-    /// Whether a record is seen in a state of the graph.
-    pub(super) fn sees(&self, published: &Published, kind: Kind, id: Uuid) -> bool {
+    /// Whether a record is there for whoever refers to it in a state of the graph: seen, or of a kind that the viewer may change whole.
+    pub(super) fn finds(&self, published: &Published, kind: Kind, id: Uuid) -> bool {
         // What is not there needs no sight to be made.
-        published.graph.table(kind).row_of(id).is_some() && self.now(published).table(kind).row_of(id).is_some()
+        published.graph.table(kind).row_of(id).is_some()
+            && (self.changes_all(kind) || self.now(published).table(kind).row_of(id).is_some())
+    }
+
+    /// Whether the viewer may change every record of a kind, seen or not, and so knows of each whether it is there.
+    pub(super) fn changes_all(&self, kind: Kind) -> bool {
+        self.viewer.changes_all(kind)
     }
 }

@@ -34,10 +34,10 @@ pub(super) async fn authenticate(http: &HttpRequest, verifier: &Verifier) -> Res
 
 /// The answer to a request whose caller is not known.
 pub(super) fn unauthenticated(error: AuthError, media: Media) -> HttpResponse {
-    let code = if error == AuthError::Unavailable { Code::NotReady } else { Code::Unauthenticated };
+    let code = if error.is_passing() { Code::NotReady } else { Code::Unauthenticated };
     let mut response = graphql::answer(refused(&[GraphqlError::new(code, error.to_string())]), media);
     match error {
-        AuthError::Unavailable => {
+        error if error.is_passing() => {
             response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static(RETRY_AFTER));
         }
         // No error code where no token was given at all.
@@ -114,6 +114,10 @@ mod tests {
             |text: &str| Some(format!("Bearer realm=\"spil\", error=\"invalid_token\", error_description=\"{text}\""));
         assert_eq!(told(AuthError::Expired), (401, invalid("the token has expired")));
         assert_eq!(told(AuthError::Invalid), (401, invalid("the token is not valid")));
-        assert_eq!(told(AuthError::Unavailable), (503, None));
+        for passing in [AuthError::Unavailable, AuthError::UnknownKey] {
+            assert_eq!(told(passing), (503, None));
+            let response = unauthenticated(passing, Media::Json);
+            assert_eq!(response.headers().get(header::RETRY_AFTER).map(|value| value.as_bytes()), Some(&b"5"[..]));
+        }
     }
 }

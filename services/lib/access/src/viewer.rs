@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use spil_auth::Caller;
 use spil_proto::model::{Entity, Kind, Purpose};
 
-use crate::{Action, FieldSet, Right, Rights, ScopeSet, WorkerName};
+use crate::{Action, FieldSet, Right, Rights, Scope, ScopeSet, WorkerName};
 
 /// What decides what a viewer sees, as one value: whoever has the same sees the same in the same graph on the same day. It does not tell who
 /// the viewer is.
@@ -126,6 +126,13 @@ impl Viewer {
     /// Whether an action is allowed on anything at all.
     pub fn may_any(&self, action: Action) -> bool {
         Kind::ALL.iter().any(|kind| self.may(action, *kind))
+    }
+
+    /// Whether every record of a kind may be changed or retired, whatever it is like. Whether a record of it is there can be found out by doing
+    /// so, and is no secret then.
+    pub fn changes_all(&self, kind: Kind) -> bool {
+        let is_whole = |right: &Right| right.scope == Scope::All && right.with.is_empty();
+        [Action::Update, Action::Retire].into_iter().any(|action| self.rights(action, kind).iter().any(is_whole))
     }
 
     /// Says whether an action is allowed on some records of a kind.

@@ -21,20 +21,23 @@ pub enum Permission {
     Audit,
     /// Read the raw snapshots and change feeds of the owners.
     Follow,
+    /// See figures about groups of people, and no record by that.
+    Aggregate,
 }
 
 impl Permission {
     /// Every permission.
-    pub const ALL: [Permission; 6] = [
+    pub const ALL: [Permission; 7] = [
         Permission::Read,
         Permission::Write,
         Permission::Admin,
         Permission::Personal,
         Permission::Audit,
         Permission::Follow,
+        Permission::Aggregate,
     ];
 
-    /// Its name in tokens: `read`, `write`, `admin`, `personal`, `audit`, `follow`.
+    /// Its name in tokens: `read`, `write`, `admin`, `personal`, `audit`, `follow`, `aggregate`.
     pub fn name(self) -> &'static str {
         match self {
             Permission::Read => "read",
@@ -43,6 +46,7 @@ impl Permission {
             Permission::Personal => "personal",
             Permission::Audit => "audit",
             Permission::Follow => "follow",
+            Permission::Aggregate => "aggregate",
         }
     }
 
@@ -54,6 +58,7 @@ impl Permission {
             Permission::Personal => 8,
             Permission::Audit => 16,
             Permission::Follow => 32,
+            Permission::Aggregate => 64,
         }
     }
 }
@@ -77,7 +82,7 @@ impl FromStr for Permission {
 
 /// A name that is no permission.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{name}` is no permission; there are `read`, `write`, `admin`, `personal`, `audit` and `follow`")]
+#[error("`{name}` is no permission; there are `read`, `write`, `admin`, `personal`, `audit`, `follow` and `aggregate`")]
 pub struct UnknownPermission {
     name: String,
 }

@@ -7,12 +7,17 @@ use std::{
 };
 
 use ed25519_dalek::{
-    SigningKey,
+    SECRET_KEY_LENGTH, SigningKey,
     pkcs8::{DecodePrivateKey, EncodePrivateKey, spki::der::pem::LineEnding},
 };
+use sha2::{Digest, Sha256};
 
-/// The first line of a key file that a development run has made, by which it is known for good.
-const DEVELOPMENT_MARK: &str = "# Made by a development run of Spil. Not for production.\n";
+/// The first line of a key file that a development run has made, for whoever looks at it.
+const DEVELOPMENT_LINE: &str = "# Made by a development run of Spil. Not for production.\n";
+/// What the second half of a development key is a hash of, with the first half.
+const DEVELOPMENT_KEY: &[u8] = b"spil: key of a development run";
+/// How many bytes of a development key are random: 128 bits, as much as such a signature withstands anyway.
+const RANDOM_BYTES: usize = SECRET_KEY_LENGTH / 2;
 
 /// An Ed25519 pair that signs the tokens of our services, and in development those of everybody. Never shows its private half.
 #[derive(Clone)]
@@ -28,24 +33,31 @@ impl fmt::Debug for InternalKey {
 }
 
 impl InternalKey {
-    /// A new pair from the random numbers of the system.
+    /// A new pair for development, from the random numbers of the system. The key itself says what it is for, so that no copy of it in
+    /// whatever file is taken for one of production.
     ///
     /// # Errors
     /// If the system has none.
     pub fn generate() -> Result<Self, KeyError> {
-        let mut seed = [0; 32];
-        getrandom::fill(&mut seed).map_err(KeyError::Random)?;
+        let mut seed = [0; SECRET_KEY_LENGTH];
+        let (random, told) = seed.split_at_mut(RANDOM_BYTES);
+        getrandom::fill(random).map_err(KeyError::Random)?;
+        told.copy_from_slice(&mark(random));
         Ok(Self { pair: SigningKey::from_bytes(&seed), is_development: true })
     }
 
     /// Reads the pair from a file (PKCS#8, PEM).
     ///
     /// # Errors
-    /// If the file can not be read or holds no Ed25519 key.
+    /// If the file can not be read, may be read by others than its owner, or holds no Ed25519 key.
     pub fn read(path: &Path) -> Result<Self, KeyError> {
-        let pem = fs::read_to_string(path).map_err(|source| KeyError::Read { path: path.to_owned(), source })?;
+        let failed = |source| KeyError::Read { path: path.to_owned(), source };
+        check_private(path, &fs::metadata(path).map_err(failed)?)?;
+        let pem = fs::read_to_string(path).map_err(failed)?;
         let pair = SigningKey::from_pkcs8_pem(&pem).map_err(|_| KeyError::Malformed { path: path.to_owned() })?;
-        Ok(Self { pair, is_development: pem.starts_with(DEVELOPMENT_MARK) })
+        // Earlier versions have left nothing but the line.
+        let is_development = is_marked(pair.as_bytes()) || pem.starts_with(DEVELOPMENT_LINE);
+        Ok(Self { pair, is_development })
     }
 
     /// Reads the pair from a file, or makes the file with a new pair for development, readable by its owner alone. Safe when several processes
@@ -62,7 +74,7 @@ impl InternalKey {
         let failed = |source| KeyError::Write { path: path.to_owned(), source };
         // Written aside and linked into place, so that nobody ever reads half a key.
         let aside = path.with_extension(format!("{:016x}.new", u64::from_be_bytes(first_eight(&key.public_bytes()))));
-        write_private(&aside, format!("{DEVELOPMENT_MARK}{}", pem.as_str()).as_bytes()).map_err(failed)?;
+        write_private(&aside, format!("{DEVELOPMENT_LINE}{}", pem.as_str()).as_bytes()).map_err(failed)?;
         let linked = fs::hard_link(&aside, path);
         fs::remove_file(&aside).map_err(failed)?;
         match linked {
@@ -86,6 +98,31 @@ impl InternalKey {
     pub(crate) fn public_bytes(&self) -> [u8; 32] {
         self.pair.verifying_key().to_bytes()
     }
+}
+
+/// The second half of a development key with a first half.
+fn mark(random: &[u8]) -> [u8; RANDOM_BYTES] {
+    let hash: [u8; SECRET_KEY_LENGTH] = Sha256::new_with_prefix(DEVELOPMENT_KEY).chain_update(random).finalize().into();
+    std::array::from_fn(|at| hash[at])
+}
+
+/// Whether a key is one that a development run has made. Of keys that are random as a whole this one in 2^128 is.
+fn is_marked(seed: &[u8; SECRET_KEY_LENGTH]) -> bool {
+    let (random, told) = seed.split_at(RANDOM_BYTES);
+    told == mark(random)
+}
+
+/// A key that others can read lets everybody speak for us.
+#[cfg(unix)]
+fn check_private(path: &Path, about: &fs::Metadata) -> Result<(), KeyError> {
+    use std::os::unix::fs::PermissionsExt;
+    // A group may read: that is how Kubernetes gives a secret to a process that is not root.
+    if about.permissions().mode() & 0o037 == 0 { Ok(()) } else { Err(KeyError::Open { path: path.to_owned() }) }
+}
+
+#[cfg(not(unix))]
+fn check_private(_path: &Path, _about: &fs::Metadata) -> Result<(), KeyError> {
+    Ok(())
 }
 
 /// A name that no other key has.
@@ -116,6 +153,12 @@ pub enum KeyError {
         path: PathBuf,
         /// Why.
         source: io::Error,
+    },
+    /// Others can read or write the file.
+    #[error("others may read or write the key file {}: `chmod 600` it", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
     },
     /// The file can not be written.
     #[error("the key file {} can not be written", path.display())]

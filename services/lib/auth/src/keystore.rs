@@ -1,21 +1,26 @@
 //! The keys of an issuer, fetched and kept.
 //!
 //! One task for each issuer fetches its keys: every few minutes, and soon after a token named a key that is not among them, but never
-//! more often than the cool-down allows, whatever comes. Whoever needs a key meanwhile waits for the fetch that is under way.
+//! more often than the cool-down allows, whatever comes. Whoever needs a key meanwhile waits for that fetch. Those who wait are counted:
+//! beyond a bound nobody does, and is told that it is not known yet whether there is such a key.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    collections::hash_map::RandomState,
+    hash::BuildHasher,
+    num::NonZeroUsize,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use futures::{FutureExt, future::BoxFuture};
+use lru::LruCache;
 use serde_json::Value;
 use tokio::{
-    sync::{Notify, watch},
+    sync::{Notify, Semaphore, watch},
     task::AbortHandle,
-    time::{Instant, sleep_until, timeout},
+    time::{Instant, sleep_until, timeout_at},
 };
 
 use crate::{
@@ -34,16 +39,33 @@ const PERIOD: Duration = Duration::from_secs(300);
 const MAX_BACKOFF: Duration = Duration::from_secs(60);
 /// How long keys count while the issuer can not be reached. What it takes back meanwhile is not known here.
 pub(crate) const MAX_AGE: Duration = Duration::from_secs(12 * 3600);
-/// How long a token waits for keys that are being fetched.
+/// How long a token waits for keys that are being fetched, or will be when it has cooled down.
 const WAIT_LIMIT: Duration = Duration::from_secs(6);
+/// How many tokens may wait for newer keys of an issuer that has some: whoever makes up names of keys holds no more than these.
+const MAX_WAITING: usize = 256;
+/// How many keys that were not there are remembered.
+const MAX_MISSED: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1023);
 
 /// Where the keys of an issuer are had from.
 pub(crate) trait KeyStore: Send + Sync + 'static {
     /// The keys that count now.
     fn keys(&self) -> Arc<KeySet>;
 
-    /// Tries to have newer keys. Returns when they are there, or will not be soon.
-    fn refresh(&self) -> BoxFuture<'_, ()>;
+    /// Tries to have keys among which is one that is not among those that count now. Returns when it is there, when newer keys are there
+    /// and it is not, or when that will not be known soon.
+    fn refresh<'a>(&'a self, key_id: Option<&'a str>, is_there: &'a IsThere<'a>) -> BoxFuture<'a, Newest>;
+}
+
+/// Whether a key is in a set.
+pub(crate) type IsThere<'a> = dyn Fn(&KeySet) -> bool + Sync + 'a;
+
+/// What is known of a key that somebody looks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Newest {
+    /// It is there, or the issuer was asked since it was first looked for, a moment ago, and does not have it.
+    Known,
+    /// The issuer may have it by now and was not asked since.
+    NotYet,
 }
 
 /// The keys of an issuer at a time.
@@ -68,8 +90,8 @@ impl KeyStore for FixedKeys {
         Arc::clone(&self.0)
     }
 
-    fn refresh(&self) -> BoxFuture<'_, ()> {
-        Box::pin(std::future::ready(()))
+    fn refresh<'a>(&'a self, _: Option<&'a str>, _: &'a IsThere<'a>) -> BoxFuture<'a, Newest> {
+        Box::pin(std::future::ready(Newest::Known))
     }
 }
 
@@ -86,13 +108,26 @@ struct Shared {
     progress: Mutex<Progress>,
     /// How many fetches are done.
     done: watch::Sender<u64>,
+    /// Who may wait for newer keys.
+    waiting: Semaphore,
+    missed: Mutex<Missed>,
 }
 
 #[derive(Default)]
 struct Progress {
     /// When the last fetch began.
     began: Option<Instant>,
+    /// The number of the last fetch that began.
+    last: u64,
+    /// The number of the last one that was answered.
+    answered: u64,
     is_running: bool,
+}
+
+/// The keys that were not there, by a hash of their names, each with the number of the last fetch that had begun when it was first looked for.
+struct Missed {
+    hasher: RandomState,
+    first: LruCache<u64, u64>,
 }
 
 impl FetchedKeys {
@@ -103,6 +138,8 @@ impl FetchedKeys {
             wanted: Notify::new(),
             progress: Mutex::default(),
             done: watch::channel(0).0,
+            waiting: Semaphore::new(MAX_WAITING),
+            missed: Mutex::new(Missed { hasher: RandomState::new(), first: LruCache::new(MAX_MISSED) }),
         });
         let fetcher = Fetcher {
             issuer: config.issuer.clone(),
@@ -129,19 +166,51 @@ impl KeyStore for FetchedKeys {
         self.shared.set.load_full()
     }
 
-    fn refresh(&self) -> BoxFuture<'_, ()> {
-        Box::pin(async {
+    fn refresh<'a>(&'a self, key_id: Option<&'a str>, is_there: &'a IsThere<'a>) -> BoxFuture<'a, Newest> {
+        Box::pin(async move {
+            let until = Instant::now() + WAIT_LIMIT;
             let mut done = self.shared.done.subscribe();
-            let will_be_soon = {
-                let progress = self.shared.progress();
-                if !progress.is_running {
-                    // Also while it cools down: then the keys are fetched as soon as it has, for the next who asks.
-                    self.shared.wanted.notify_one();
+            let asked = self.shared.progress().last;
+            let first = self.shared.first_missed(key_id, asked);
+            let (mut place, mut has_waited) = (None, false);
+            loop {
+                let set = self.keys();
+                if is_there(&set) {
+                    return Newest::Known;
                 }
-                progress.is_running || progress.began.is_none_or(|began| began.elapsed() >= COOL_DOWN)
-            };
-            if will_be_soon {
-                let _ = timeout(WAIT_LIMIT, done.changed()).await;
+                let will_be_soon = {
+                    let progress = self.shared.progress();
+                    let is_cooling = progress.began.is_some_and(|began| began.elapsed() < COOL_DOWN);
+                    let is_answered = progress.answered == progress.last;
+                    // A fetch that began since, of which this one may have waited for the end.
+                    if is_answered && (progress.last > asked || (progress.last > first && is_cooling)) {
+                        return Newest::Known;
+                    }
+                    if !progress.is_running && progress.last > asked {
+                        // It was asked since, and did not answer.
+                        return Newest::NotYet;
+                    }
+                    if !progress.is_running {
+                        // Also while it cools down: then the keys are fetched as soon as it has.
+                        self.shared.wanted.notify_one();
+                    }
+                    progress.is_running || !is_cooling
+                };
+                if set.keys.is_none() {
+                    // The first keys are waited for by everybody, and by nobody while the issuer does not answer.
+                    if has_waited || !will_be_soon {
+                        return Newest::NotYet;
+                    }
+                } else if place.is_none() {
+                    place = self.shared.waiting.try_acquire().ok();
+                    if place.is_none() {
+                        return Newest::NotYet;
+                    }
+                }
+                if timeout_at(until, done.changed()).await.is_err() {
+                    return Newest::NotYet;
+                }
+                has_waited = true;
             }
         })
     }
@@ -149,8 +218,15 @@ impl KeyStore for FetchedKeys {
 
 impl Shared {
     /// Whole after every step, so a panic elsewhere leaves nothing to fear.
-    fn progress(&self) -> std::sync::MutexGuard<'_, Progress> {
+    fn progress(&self) -> MutexGuard<'_, Progress> {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The last fetch that had begun when a key that is not there was first looked for, as far as that is remembered.
+    fn first_missed(&self, key_id: Option<&str>, last: u64) -> u64 {
+        let mut missed = self.missed.lock().unwrap_or_else(PoisonError::into_inner);
+        let name = missed.hasher.hash_one(key_id);
+        *missed.first.get_or_insert(name, || last)
     }
 }
 
@@ -196,13 +272,22 @@ impl Fetcher {
             }
             {
                 let mut progress = shared.progress();
-                *progress = Progress { began: Some(Instant::now()), is_running: true };
+                progress.began = Some(Instant::now());
+                progress.last += 1;
+                progress.is_running = true;
                 // Who has asked until now is answered by this.
                 let _ = shared.wanted.notified().now_or_never();
             }
             let result = self.read().await;
+            let is_answered = result.is_ok();
             let wait = self.take(result);
-            shared.progress().is_running = false;
+            {
+                let mut progress = shared.progress();
+                progress.is_running = false;
+                if is_answered {
+                    progress.answered = progress.last;
+                }
+            }
             // Whoever waits is woken; who came during the fetch has its outcome too.
             shared.done.send_modify(|done| *done += 1);
             next = Instant::now() + wait;

@@ -19,7 +19,7 @@ mod signer;
 mod verifier;
 
 pub use algorithm::{SignatureAlgorithm, UnknownAlgorithm};
-pub use caller::{Caller, Forbidden, Permission, Permissions};
+pub use caller::{Caller, Forbidden, Permission, Permissions, UnknownPermission};
 pub use issuer::{IssuerConfig, IssuerError, MAX_ISSUERS};
 pub use key::{InternalKey, KeyError};
 pub use signer::{AUDIENCE, ISSUER, SERVICE_ISSUER, SERVICE_SUBJECT, SignError, Signer};

@@ -159,6 +159,47 @@ fn the_key_file_is_made_once_and_is_private() {
 }
 
 #[test]
+fn a_development_key_is_known_whatever_its_file_looks_like() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("key.pem");
+    assert!(InternalKey::read_or_create(&path).expect("a key").is_development());
+    let pem = std::fs::read_to_string(&path).expect("a key");
+    let (line, bare) = pem.split_once('\n').expect("a line");
+    assert!(line.contains("Not for production") && bare.starts_with("-----BEGIN"));
+    for text in [bare.to_owned(), format!("\n{bare}"), format!("a comment\n{bare}"), bare.replace('\n', "\r\n")] {
+        std::fs::write(&path, &text).expect("written");
+        match InternalKey::read(&path) {
+            Ok(key) => assert!(key.is_development(), "{text:?}"),
+            Err(error) => assert!(matches!(error, KeyError::Malformed { .. }), "{error}"),
+        }
+    }
+    // One that an operator has made, and one that an earlier version has: random as a whole, but for its line.
+    const OPERATORS: &str = include_str!("../../../../tests/fixtures/keys/ed.pem");
+    std::fs::write(&path, OPERATORS).expect("written");
+    assert!(!InternalKey::read(&path).expect("a key").is_development());
+    std::fs::write(&path, format!("{line}\n{OPERATORS}")).expect("written");
+    assert!(InternalKey::read(&path).expect("a key").is_development());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_key_that_others_may_read_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("key.pem");
+    InternalKey::read_or_create(&path).expect("a key");
+    for (mode, is_taken) in
+        [(0o600, true), (0o400, true), (0o640, true), (0o644, false), (0o660, false), (0o602, false)]
+    {
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).expect("set");
+        match InternalKey::read(&path) {
+            Ok(_) => assert!(is_taken, "{mode:o}"),
+            Err(error) => assert!(!is_taken && matches!(error, KeyError::Open { .. }), "{mode:o}: {error}"),
+        }
+    }
+}
+
+#[test]
 fn nothing_shows_the_private_half() {
     let key = InternalKey::generate().expect("a key");
     let signer = Signer::new(&key).expect("a signer");

@@ -14,7 +14,7 @@ use crate::{
     fetch::{Fetch, HttpFetch},
     jwks::{Found, Key, find},
     jws::Jws,
-    keystore::{FetchedKeys, FixedKeys, KeySet, KeyStore},
+    keystore::{FetchedKeys, FixedKeys, KeySet, KeyStore, Newest},
     known::{self, KnownTokens},
 };
 
@@ -120,14 +120,15 @@ impl Trusted {
             Some(keys) => !matches!(find(keys, jws.key_id.as_deref(), jws.algorithm), Found::Unknown),
             None => false,
         };
-        let mut set = self.keys.keys();
+        let (mut set, mut newest) = (self.keys.keys(), Newest::Known);
         if !is_known(&set) {
-            self.keys.refresh().await;
+            newest = self.keys.refresh(jws.key_id.as_deref(), &is_known).await;
             set = self.keys.keys();
         }
         let keys = set.keys.as_ref().ok_or(AuthError::Unavailable)?;
         match find(keys, jws.key_id.as_deref(), jws.algorithm) {
             Found::Key(key) if key.verifies(jws.algorithm, jws.message, jws.signature) => Ok(set.generation),
+            Found::Unknown if newest == Newest::NotYet => Err(AuthError::UnknownKey),
             _ => Err(AuthError::Invalid),
         }
     }
@@ -260,7 +261,8 @@ impl Verifier {
     /// Says who the bearer of a token is. A token that was verified a moment ago is known, and its signature is not checked again as
     /// long as its issuer has the same keys; whether it has ended is asked every time.
     ///
-    /// Only a token that names a key which is not known waits, for a few seconds at most: the keys may have been changed.
+    /// Only a token that names a key which is not known waits, for a few seconds at most: the keys may have been changed. Where too many wait
+    /// already, or the issuer does not answer, it is said that the key is not known yet.
     ///
     /// # Errors
     /// If the token is too long, malformed, not signed by whom it names, of another kind, by an algorithm that is not allowed, expired,
@@ -314,6 +316,16 @@ pub enum AuthError {
     /// The keys of the issuer are not there: the token may be good, and can be shown again later.
     #[error("the keys of the issuer of the token can not be had at the moment")]
     Unavailable,
+    /// The token names a key that its issuer may have by now: it may be good, and can be shown again in some seconds.
+    #[error("the token names a key of its issuer that is not known yet")]
+    UnknownKey,
+}
+
+impl AuthError {
+    /// Whether the very same token may be taken in some seconds, so that nobody has to get another one.
+    pub fn is_passing(self) -> bool {
+        matches!(self, AuthError::Unavailable | AuthError::UnknownKey)
+    }
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ pub(super) fn foreign(kind: Kind, write: &Write) -> impl Iterator<Item = Foreign
 
 /// Those of some references that lead nowhere, after a while in which the graph may catch up.
 pub(super) async fn leading_nowhere<T>(eye: &Eye<'_>, all: Vec<T>, foreign: impl Fn(&T) -> &Foreign) -> Vec<T> {
-    let is_there = |published: &Published, reference: &Foreign| eye.sees(published, reference.to, reference.id);
+    let is_there = |published: &Published, reference: &Foreign| eye.finds(published, reference.to, reference.id);
     let all_there = |published: &Published| all.iter().all(|item| is_there(published, foreign(item)));
     if eye.live.wait_for(READ_YOUR_WRITES, all_there).await.is_some() {
         return Vec::new();
@@ -40,14 +40,15 @@ pub(super) async fn leading_nowhere<T>(eye: &Eye<'_>, all: Vec<T>, foreign: impl
 }
 
 /// What an owner would say of references to records of its own, were those not there that are not seen. One that the record as it is seen
-/// has already may lead nowhere.
+/// has already may lead nowhere. Whoever may change all records of a kind may refer to all of them, as a system does that writes what it
+/// may not read back.
 pub(super) fn hidden(eye: &Eye<'_>, kind: Kind, write: &Write, root: &[String]) -> Vec<UserError> {
     let published = eye.live.load();
     let is_there = |to: Kind, id: Uuid| published.graph.table(to).row_of(id).is_some();
     let mut seen = None;
     let mut found = Vec::new();
     for (info, value) in &write.values {
-        let Some((to, ids)) = referred(info.ty, value) else { continue };
+        let Some((to, ids)) = referred(info.ty, value).filter(|(to, _)| !eye.changes_all(*to)) else { continue };
         for id in ids.iter().filter(|id| to.info().owner == kind.info().owner && is_there(to, **id)) {
             let graph = seen.get_or_insert_with(|| eye.now(&published));
             let had = |row| match graph.value(kind, row, info.index) {

@@ -119,7 +119,7 @@ enum ChangeOutcome {
   CREATED
   "A record has a new version."
   UPDATED
-  "The record was as asked for already."
+  "The record was as asked for already. A dry run says so only of values that the caller may see, so that it is no way to guess the others."
   UNCHANGED
   "The record is retired."
   RETIRED

@@ -296,6 +296,7 @@ fn shown_token(payload: &Map<String, Value>) -> Result<Option<&str>, AuthError> 
 fn refusal(error: AuthError) -> Close {
     match error {
         AuthError::Unavailable => Close::TryLater("the keys of the issuer of the token can not be had at the moment"),
+        AuthError::UnknownKey => Close::TryLater("the token names a key of its issuer that is not known yet"),
         error => Close::Forbidden(error.to_string()),
     }
 }

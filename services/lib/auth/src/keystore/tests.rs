@@ -133,6 +133,71 @@ async fn unknown_keys_cause_few_fetches_and_a_rotated_key_is_soon_taken() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_key_that_is_new_within_the_cool_down_is_taken_at_the_first_try() {
+    let (fake, old, new, foreign) = (Arc::new(FakeIssuer::new()), key(), key(), key());
+    fake.publish(&[("a", &old)]);
+    let verifier = verifier(&fake);
+    assert!(verifier.verify(&sign(ISSUER, "a", &old)).await.is_ok());
+    sleep(10).await;
+    // A key nobody knows has the keys fetched; right then they change.
+    assert_eq!(verifier.verify(&sign(ISSUER, "x", &foreign)).await, Err(AuthError::Invalid));
+    fake.publish(&[("b", &new), ("a", &old)]);
+    let (began, before) = (Instant::now(), fake.asked(JWKS).len());
+    assert!(verifier.verify(&sign(ISSUER, "b", &new)).await.is_ok());
+    assert!(began.elapsed() <= COOL_DOWN + Duration::from_millis(10), "{:?}", began.elapsed());
+    assert_eq!(fake.asked(JWKS).len(), before + 1);
+    // One that was looked for in vain is refused without waiting, until it is worth asking again.
+    let began = Instant::now();
+    assert_eq!(verifier.verify(&sign(ISSUER, "x", &foreign)).await, Err(AuthError::Invalid));
+    assert_eq!(began.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_keys_nobody_knows_holds_few_and_asks_seldom() {
+    let (fake, old, new, foreign) = (Arc::new(FakeIssuer::new()), key(), key(), key());
+    fake.publish(&[("a", &old)]);
+    let verifier = verifier(&fake);
+    let known = sign(ISSUER, "a", &old);
+    assert!(verifier.verify(&known).await.is_ok());
+    sleep(10).await;
+    assert_eq!(verifier.verify(&sign(ISSUER, "x", &foreign)).await, Err(AuthError::Invalid));
+    let before = fake.asked(JWKS).len();
+    let all = (0..MAX_WAITING + 500).map(|number| {
+        let (verifier, token) = (verifier.clone(), sign(ISSUER, &format!("unknown {number}"), &foreign));
+        async move {
+            let began = Instant::now();
+            (verifier.verify(&token).await, began.elapsed())
+        }
+    });
+    let verdicts = futures::future::join_all(all).await;
+    let refused = verdicts.iter().filter(|(verdict, _)| *verdict == Err(AuthError::Invalid)).count();
+    let told_at_once = (Err(AuthError::UnknownKey), Duration::ZERO);
+    assert_eq!(refused, MAX_WAITING, "those who wait learn that there is no such key");
+    assert_eq!(verdicts.iter().filter(|verdict| **verdict == told_at_once).count(), 500, "the others hold nothing");
+    assert_eq!(fake.asked(JWKS).len(), before + 1);
+    // Whoever is not among them is not touched, and a new key comes through.
+    assert!(verifier.verify(&known).await.is_ok());
+    fake.publish(&[("b", &new), ("a", &old)]);
+    assert!(verifier.verify(&sign(ISSUER, "b", &new)).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_is_new_while_the_issuer_is_away_may_be_good() {
+    let (fake, old, new) = (Arc::new(FakeIssuer::new()), key(), key());
+    fake.publish(&[("a", &old)]);
+    let verifier = verifier(&fake);
+    assert!(verifier.verify(&sign(ISSUER, "a", &old)).await.is_ok());
+    sleep(10).await;
+    fake.vanish();
+    let by_new = sign(ISSUER, "b", &new);
+    assert_eq!(verifier.verify(&by_new).await, Err(AuthError::UnknownKey));
+    assert!(verifier.verify(&sign(ISSUER, "a", &old)).await.is_ok());
+    fake.put(DISCOVERY, &json!({"issuer": ISSUER, "jwks_uri": JWKS}).to_string());
+    fake.publish(&[("b", &new)]);
+    assert!(verifier.verify(&by_new).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_key_that_is_taken_back_counts_no_more() {
     let (fake, old, new) = (Arc::new(FakeIssuer::new()), key(), key());
     fake.publish(&[("a", &old), ("b", &new)]);

@@ -241,3 +241,37 @@ pub(crate) fn strip_conflicts(
             .retain(|column| info.field_by_column(column).is_some_and(|field| seen.contains(field.index)));
     }
 }
+
+/// Keeps trials from being guesses: one that names a value which the viewer may not see answers as if the record had another one, so that
+/// nobody learns by it, without a trace, that the guess is right. Who means to write is told; a wrong guess is then written, and logged.
+pub(crate) fn veil_trials(
+    viewer: &Viewer,
+    commands: &[Result<Prepared, Vec<Problem>>],
+    items: &mut [ItemResult],
+    scopes: &Scopes,
+    now: i64,
+) {
+    for (command, item) in commands.iter().zip(items) {
+        let Ok(command) = command else { continue };
+        if item.outcome() != Outcome::Unchanged
+            || command.action == Action::Retire
+            || viewer.may(Right::Follow, command.kind)
+        {
+            continue;
+        }
+        let id = Uuid::from_slice(&item.id).ok();
+        let scopes =
+            id.and_then(|id| scopes.get(&(command.kind, id))).map_or(ScopeSet::ALL_ONLY, |(before, _)| *before);
+        let seen = viewer.seen_fields(command.kind, scopes).unwrap_or_default();
+        if fields(command, false).without(seen).iter().next().is_none() {
+            continue;
+        }
+        item.set_outcome(Outcome::Updated);
+        item.version += 1;
+        if let Some(entity) = item.record.as_mut().and_then(Record::entity_mut) {
+            let header = entity.header_mut();
+            header.version += 1;
+            header.updated_at = now;
+        }
+    }
+}

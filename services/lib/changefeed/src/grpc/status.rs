@@ -7,7 +7,7 @@ use crate::{ApplyError, AuditError, DigestError, EraseError, FeedError, PersonEr
 
 pub(super) fn of_token(error: &AuthError) -> Status {
     match error {
-        AuthError::Unavailable => Status::unavailable(error.to_string()),
+        error if error.is_passing() => Status::unavailable(error.to_string()),
         _ => Status::unauthenticated(error.to_string()),
     }
 }

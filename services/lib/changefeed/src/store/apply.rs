@@ -181,6 +181,9 @@ impl Store {
         let worker = batch.person.as_ref().map(|person| person.worker);
         permit::judge(&batch.viewer, worker, &batch.commands, &mut items, &set, &scopes);
         permit::strip_conflicts(&batch.viewer, &batch.commands, &mut items, &set, &scopes);
+        if batch.dry_run {
+            permit::veil_trials(&batch.viewer, &batch.commands, &mut items, &scopes, attempt.now);
+        }
         let is_sound = |item: &ItemResult| !matches!(item.outcome(), Outcome::Conflict | Outcome::Invalid);
         // Last, and not in a dry run: only who means to write is told what was taken.
         if !batch.dry_run && items.iter().all(is_sound) {

@@ -1,7 +1,7 @@
 //! Opens the database.
 
 use std::{
-    fmt,
+    fmt, fs, io,
     path::Path,
     sync::{Arc, OnceLock, atomic::AtomicI64},
     time::Duration,
@@ -50,7 +50,7 @@ impl fmt::Debug for StoreConfig {
 pub async fn open(config: &StoreConfig) -> Result<Store, StoreError> {
     let connections = config.max_connections.max(2);
     let (dialect, writer, reader) = if config.url.starts_with("sqlite:") {
-        make_folder(&config.url)?;
+        make_file(&config.url)?;
         let writer = Database::connect(sqlite_options(&config.url, 1)).await?;
         let reader = Database::connect(sqlite_options(&config.url, connections)).await?;
         (Dialect::Sqlite, writer, reader)
@@ -123,11 +123,20 @@ fn sqlite_options(url: &str, connections: u32) -> ConnectOptions {
     options
 }
 
-fn make_folder(url: &str) -> Result<(), StoreError> {
+/// Makes the file where it is not there, readable by its owner alone; what the database puts beside it is as private as the file.
+fn make_file(url: &str) -> Result<(), StoreError> {
     let path = url.trim_start_matches("sqlite:").trim_start_matches("//");
-    let path = path.split('?').next().unwrap_or_default();
-    match Path::new(path).parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => std::fs::create_dir_all(folder).map_err(StoreError::Folder),
+    let path = Path::new(path.split('?').next().unwrap_or_default());
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => fs::create_dir_all(folder).map_err(StoreError::Folder)?,
+        _ => {}
+    }
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(StoreError::File(error)),
         _ => Ok(()),
     }
 }

@@ -12,6 +12,9 @@ pub enum StoreError {
     /// The folder of the database file could not be made.
     #[error("the folder of the database file could not be made")]
     Folder(#[source] std::io::Error),
+    /// The database file could not be made.
+    #[error("the database file could not be made")]
+    File(#[source] std::io::Error),
     /// The database can not be reached now.
     #[error("the database can not be reached")]
     Unreachable(#[source] DbErr),
