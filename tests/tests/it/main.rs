@@ -26,6 +26,7 @@ mod purpose;
 mod queries;
 mod read_log;
 mod readme;
+mod rekey;
 mod rules;
 mod search;
 mod secrets;

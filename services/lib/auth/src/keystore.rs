@@ -1,8 +1,8 @@
 //! The keys of an issuer, fetched and kept.
 //!
 //! One task for each issuer fetches its keys: every few minutes, and soon after a token named a key that is not among them, but never
-//! more often than the cool-down allows, whatever comes. Whoever needs a key meanwhile waits for that fetch. Those who wait are counted:
-//! beyond a bound nobody does, and is told that it is not known yet whether there is such a key.
+//! more often than the cool-down allows, whatever comes. Whoever needs a key meanwhile waits for that fetch, as long as few names of keys are
+//! made up: beyond an allowance, which grows slowly, nobody waits, and is told that it is not known yet whether there is such a key.
 
 use std::{
     collections::hash_map::RandomState,
@@ -41,8 +41,11 @@ const MAX_BACKOFF: Duration = Duration::from_secs(60);
 pub(crate) const MAX_AGE: Duration = Duration::from_secs(12 * 3600);
 /// How long a token waits for keys that are being fetched, or will be when it has cooled down.
 const WAIT_LIMIT: Duration = Duration::from_secs(6);
-/// How many tokens may wait for newer keys of an issuer that has some: whoever makes up names of keys holds no more than these.
+/// How many tokens may wait for newer keys of an issuer that has some.
 const MAX_WAITING: usize = 256;
+/// For how many keys that were not there somebody may wait while the fetches cool down, and the time after which it is one more.
+const ALLOWANCE: u32 = 6;
+const ALLOWANCE_PERIOD: Duration = Duration::from_secs(10);
 /// How many keys that were not there are remembered.
 const MAX_MISSED: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1023);
 
@@ -124,10 +127,20 @@ struct Progress {
     is_running: bool,
 }
 
-/// The keys that were not there, by a hash of their names, each with the number of the last fetch that had begun when it was first looked for.
+/// The keys that were not there, by a hash of their names.
 struct Missed {
     hasher: RandomState,
-    first: LruCache<u64, u64>,
+    keys: LruCache<u64, MissedKey>,
+    /// For how many more somebody may wait, and since when it is so many.
+    allowance: (u32, Instant),
+}
+
+#[derive(Clone, Copy)]
+struct MissedKey {
+    /// The number of the last fetch that had begun when it was first looked for.
+    first: u64,
+    /// Whether it may be waited for while the fetches cool down.
+    is_waited_for: bool,
 }
 
 impl FetchedKeys {
@@ -139,7 +152,7 @@ impl FetchedKeys {
             progress: Mutex::default(),
             done: watch::channel(0).0,
             waiting: Semaphore::new(MAX_WAITING),
-            missed: Mutex::new(Missed { hasher: RandomState::new(), first: LruCache::new(MAX_MISSED) }),
+            missed: Mutex::new(Missed::new()),
         });
         let fetcher = Fetcher {
             issuer: config.issuer.clone(),
@@ -171,7 +184,7 @@ impl KeyStore for FetchedKeys {
             let until = Instant::now() + WAIT_LIMIT;
             let mut done = self.shared.done.subscribe();
             let asked = self.shared.progress().last;
-            let first = self.shared.first_missed(key_id, asked);
+            let (name, first) = self.shared.missed().first(key_id, asked);
             let (mut place, mut has_waited) = (None, false);
             loop {
                 let set = self.keys();
@@ -201,8 +214,11 @@ impl KeyStore for FetchedKeys {
                     if has_waited || !will_be_soon {
                         return Newest::NotYet;
                     }
-                } else if place.is_none() {
-                    place = self.shared.waiting.try_acquire().ok();
+                } else {
+                    if !will_be_soon && !self.shared.missed().may_wait(name) {
+                        return Newest::NotYet;
+                    }
+                    place = place.or_else(|| self.shared.waiting.try_acquire().ok());
                     if place.is_none() {
                         return Newest::NotYet;
                     }
@@ -222,11 +238,35 @@ impl Shared {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The last fetch that had begun when a key that is not there was first looked for, as far as that is remembered.
-    fn first_missed(&self, key_id: Option<&str>, last: u64) -> u64 {
-        let mut missed = self.missed.lock().unwrap_or_else(PoisonError::into_inner);
-        let name = missed.hasher.hash_one(key_id);
-        *missed.first.get_or_insert(name, || last)
+    /// Whole after every step too.
+    fn missed(&self) -> MutexGuard<'_, Missed> {
+        self.missed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Missed {
+    fn new() -> Self {
+        Self { hasher: RandomState::new(), keys: LruCache::new(MAX_MISSED), allowance: (ALLOWANCE, Instant::now()) }
+    }
+
+    /// What a key that is not there is remembered by, and the last fetch that had begun when it was first looked for.
+    fn first(&mut self, key_id: Option<&str>, last: u64) -> (u64, u64) {
+        let name = self.hasher.hash_one(key_id);
+        (name, self.keys.get_or_insert(name, || MissedKey { first: last, is_waited_for: false }).first)
+    }
+
+    /// Whether a key that is not there may be waited for while the fetches cool down. Once for each key it takes from the allowance.
+    fn may_wait(&mut self, name: u64) -> bool {
+        let (left, since) = self.allowance;
+        let periods = u32::try_from(since.elapsed().as_secs() / ALLOWANCE_PERIOD.as_secs()).unwrap_or(ALLOWANCE);
+        let grown = left.saturating_add(periods).min(ALLOWANCE);
+        self.allowance = (grown, since + ALLOWANCE_PERIOD.saturating_mul(periods));
+        let Some(key) = self.keys.get_mut(&name) else { return false };
+        if !key.is_waited_for && grown > 0 {
+            key.is_waited_for = true;
+            self.allowance.0 = grown - 1;
+        }
+        key.is_waited_for
     }
 }
 

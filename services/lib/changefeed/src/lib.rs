@@ -28,5 +28,6 @@ pub use service::{
     ApplyError, AuditError, DigestError, EraseError, FeedError, FeedLimits, FeedStream, OwnerService, WhoIsError,
 };
 pub use store::{
-    Difference, Fault, Redacted, Redaction, Store, StoreConfig, StoreError, Tables, Verified, Wrong, open,
+    Difference, Fault, Redacted, Redaction, Rekeyed, Store, StoreConfig, StoreError, Tables, Verified, Wrong,
+    needs_personal_key, open,
 };

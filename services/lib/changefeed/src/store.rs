@@ -51,6 +51,7 @@ pub(crate) use head::Head;
 pub(crate) use idempotency::BatchKey;
 pub(crate) use log::Page;
 pub use redact::{Redacted, Redaction};
+pub use seal::{Rekeyed, needs_personal_key};
 pub(crate) use snapshot::{SnapshotReader, Stored};
 pub use tables::{Difference, Tables, Wrong};
 

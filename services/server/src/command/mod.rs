@@ -6,6 +6,7 @@ mod import;
 mod migrate;
 mod policy;
 mod probe;
+mod rekey;
 mod schema;
 mod serve;
 mod subject;

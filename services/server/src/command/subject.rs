@@ -17,7 +17,7 @@ use spil_proto::{
 };
 use uuid::Uuid;
 
-use super::{Outcome, complain, say};
+use super::{Outcome, complain, rekey, say};
 use crate::{
     config::{Config, Profile},
     process,
@@ -34,6 +34,8 @@ pub(crate) enum SubjectCommand {
     Export(ExportArgs),
     /// Erases a person for ever: everything that tells who it is. Nobody can undo it.
     Erase(EraseArgs),
+    /// Changes the personal key: seals the keys of all people with another one, in the databases of the settings. No owner may run meanwhile.
+    Rekey(rekey::RekeyArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -118,6 +120,7 @@ pub(super) async fn run(config: &Config, command: SubjectCommand) -> Outcome {
     match command {
         SubjectCommand::Export(args) => export(config, &args).await,
         SubjectCommand::Erase(args) => erase(config, &args).await,
+        SubjectCommand::Rekey(args) => rekey::run(config, &args).await,
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod adopt;
 mod batch;
+mod rekey;
 
 use std::{
     borrow::Cow,
@@ -17,17 +18,22 @@ use sea_orm::{
 };
 use spil_proto::{
     changefeed::v1::Record,
-    model::{ExternalId, FieldInfo, Kind, field},
+    model::{ExternalId, FieldInfo, Kind, Owner, field},
 };
 use uuid::Uuid;
 
-use super::{Store, StoreError, row, snapshot::Stored, statement};
+use super::{
+    Store, StoreError, row,
+    snapshot::Stored,
+    statement::{self, Hold},
+};
 use crate::{
     command::working_set::version,
     seal::{Mark, PersonalKey, Secret, is_sealed, join, person_of},
 };
 
 pub(super) use batch::{Closed, SealedAnswer, Sealing, refuse_erased};
+pub use rekey::Rekeyed;
 
 /// The column of a record, a change or a stored answer that holds what is sealed.
 pub(super) const SEALED: &str = "sealed";
@@ -42,6 +48,8 @@ pub(super) struct Vault {
     people: Secret,
     /// With it names are marked.
     marks: Secret,
+    /// The same as it stands in the database, sealed with the personal key that was given.
+    wrapped_marks: Vec<u8>,
 }
 
 /// Some people and their keys.
@@ -57,7 +65,7 @@ enum Person {
 impl Store {
     /// Whether the owner has anything that tells who somebody is, so that nothing of it goes without [`Store::unlock`].
     pub fn needs_personal_key(&self) -> bool {
-        self.inner.owner.kinds().any(is_sealed)
+        needs_personal_key(self.inner.owner)
     }
 
     /// Whether the database was ever given a personal key. It takes no other one then.
@@ -90,7 +98,7 @@ impl Store {
         let wrapped = wrapped_marks(&self.inner.writer).await?.ok_or(StoreError::PersonalKey)?;
         let marks = wrapping.unwrap_key(PERSONAL_KEY.as_bytes(), &wrapped).ok_or(StoreError::PersonalKey)?;
         // Given twice, the first stays: it is the same.
-        let _ = self.inner.vault.set(Vault { people: people_key(key), marks });
+        let _ = self.inner.vault.set(Vault { people: people_key(key), marks, wrapped_marks: wrapped });
         self.seal_what_is_plain().await
     }
 
@@ -187,6 +195,11 @@ impl Store {
             return Ok(people);
         }
         let vault = self.vault()?;
+        // A process that was left running while the personal key was changed would seal keys so that nobody opens them.
+        let present = self.wrapped_marks_held(transaction, Hold::Shared).await?;
+        if present.as_ref() != Some(&vault.wrapped_marks) {
+            return Err(StoreError::PersonalKey);
+        }
         for piece in statement::row_pieces(&missing) {
             let mut statement = Query::insert();
             statement.into_table(PERSON_KEY).columns(["person_id", "wrapped"]);
@@ -265,6 +278,11 @@ impl People {
             None => Err(unreadable()),
         }
     }
+}
+
+/// Whether an owner has anything that tells who somebody is.
+pub fn needs_personal_key(owner: Owner) -> bool {
+    owner.kinds().any(is_sealed)
 }
 
 /// Whether a field names a record, so that it is looked up by it, and the name tells who somebody is.

@@ -14,6 +14,7 @@ pub(crate) mod policy;
 pub(crate) mod provenance;
 pub(crate) mod race;
 pub(crate) mod redact;
+pub(crate) mod rekey;
 pub(crate) mod restart;
 pub(crate) mod restore;
 pub(crate) mod seal;

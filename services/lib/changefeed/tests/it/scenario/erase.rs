@@ -22,7 +22,7 @@ use crate::{
     owner::{TestOwner, TestRules, batch, by_external, by_id, by_key, create, id, problems, retire, update, upsert},
 };
 
-async fn erase(owner: &TestOwner, person: Uuid) -> Result<EraseResponse, EraseError> {
+pub(crate) async fn erase(owner: &TestOwner, person: Uuid) -> Result<EraseResponse, EraseError> {
     let request =
         EraseRequest { kind: Kind::Worker as u32, id: person.as_bytes().to_vec(), reason: "asked for".into() };
     owner.service.erase(&owner.caller, request).await
