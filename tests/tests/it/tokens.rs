@@ -8,10 +8,10 @@ use spil_auth::{InternalKey, Permission, Signer};
 use spil_proto::{
     changefeed::v1::{
         ApplyRequest, AuditRequest, EraseRequest, LogReadsRequest, ReadLogRequest, SnapshotRequest, WatchRequest,
-        WhoIsRequest,
     },
     model::Owner,
     owner::OwnerClient,
+    workforce::v1::service::WhoIsRequest,
 };
 use spil_tests::{
     Client, Spil,
