@@ -165,7 +165,9 @@ async fn permissions_are_needed() {
         (&[Permission::Read, Permission::Write][..], "{ snapshot { owners { name } } }", Some(Code::Forbidden)),
         (&[Permission::Read, Permission::Admin][..], "{ snapshot { owners { name } } }", None),
         (&[Permission::Read][..], "mutation { retireWorker(input: {id: \"x\"}) { stale } }", Some(Code::Forbidden)),
-        (&[Permission::Write][..], "mutation { retireWorker(input: {id: \"x\"}) { stale } }", Some(Code::Forbidden)),
+        (&[Permission::Write][..], "mutation { retireWorker(input: {id: \"x\"}) { stale } }", None),
+        (&[Permission::Write][..], "mutation { eraseWorker(input: {id: \"x\"}) { erasedAt } }", Some(Code::Forbidden)),
+        (&[Permission::Write][..], "{ workers { totalCount } }", Some(Code::Forbidden)),
     ] {
         let request = Request { query: Some(query.to_owned()), ..Request::default() };
         let response =

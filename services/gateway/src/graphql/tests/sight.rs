@@ -21,7 +21,13 @@ members = [{ linked = true }]
 allow = [
   { kinds = ["Worker", "SkillAssertion"], actions = ["read"], scope = "own_record" },
   { kinds = ["Skill", "Capability"], actions = ["read"], scope = "all" },
-  { actions = ["create", "update"], scope = "all" },
+  { kinds = ["*"], except = ["Worker"], actions = ["create", "update"], scope = "all" },
+]
+[roles.hris]
+description = "Changes every worker and sees none of them by that."
+members = [{ claim = "scope", value = "write" }]
+allow = [
+  { kinds = ["Worker", "Skill", "SkillAssertion"], actions = ["create", "update"], scope = "all" },
 ]
 "#;
 
@@ -198,16 +204,16 @@ async fn a_live_answer_follows_what_becomes_one_s_own() {
 async fn a_reference_to_what_is_hidden_is_one_to_what_is_not_there() {
     let engine = restricted();
     let query = "mutation($worker: ID!, $skill: ID!) { createSkillAssertion(input: {workerId: $worker, skillId: $skill, level: 2}) { userErrors { __typename ... on InputError { code message path } } } }";
-    let ask = async |number: u128| {
+    let ask = async |caller: &Caller, number: u128| {
         let request: Request = serde_json::from_value(json!({"query": query, "variables": {
             "worker": global_id::encode(Kind::Worker, id(number)),
             "skill": global_id::encode(Kind::Skill, id(5)),
         }}))
         .expect("a request");
-        let response = engine.execute(&ada(), "token", request, Allowed::Everything).await;
+        let response = engine.execute(caller, "token", request, Allowed::Everything).await;
         serde_json::from_slice::<Json>(&response.body).expect("JSON")
     };
-    let answer = ask(2).await;
+    let answer = ask(&ada(), 2).await;
     let error = json!({
         "__typename": "InputError",
         "code": "NOT_FOUND",
@@ -217,6 +223,10 @@ async fn a_reference_to_what_is_hidden_is_one_to_what_is_not_there() {
     assert_eq!(answer["data"]["createSkillAssertion"]["userErrors"], json!([error]), "{answer}");
     // The owner, which can not be reached here, is asked about the others.
     for number in [1, 99] {
-        assert!(ask(number).await.get("errors").is_some());
+        assert!(ask(&ada(), number).await.get("errors").is_some());
     }
+    // Whoever may change all workers may refer to each, seen or not.
+    let claims = json!({"scope": "write"}).as_object().cloned().expect("an object");
+    let hris = Caller::new("hris", []).with_claims(claims);
+    assert!(ask(&hris, 2).await.get("errors").is_some());
 }
