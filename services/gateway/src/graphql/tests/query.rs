@@ -166,7 +166,11 @@ async fn permissions_are_needed() {
         (&[Permission::Read, Permission::Admin][..], "{ snapshot { owners { name } } }", None),
         (&[Permission::Read][..], "mutation { retireWorker(input: {id: \"x\"}) { stale } }", Some(Code::Forbidden)),
         (&[Permission::Write][..], "mutation { retireWorker(input: {id: \"x\"}) { stale } }", None),
-        (&[Permission::Write][..], "mutation { eraseWorker(input: {id: \"x\"}) { erasedAt } }", Some(Code::Forbidden)),
+        (
+            &[Permission::Write][..],
+            "mutation { eraseWorker(input: {id: \"x\", reason: \"r\"}) { erasedAt } }",
+            Some(Code::Forbidden),
+        ),
         (&[Permission::Write][..], "{ workers { totalCount } }", Some(Code::Forbidden)),
     ] {
         let request = Request { query: Some(query.to_owned()), ..Request::default() };
