@@ -130,7 +130,7 @@ fn enums(out: &mut String, pool: &DescriptorPool) {
         .filter(|item| {
             item.package_name().starts_with("spil.")
                 && item.package_name() != "spil.changefeed.v1"
-                && item.name() != "Format"
+                && !["Format", "Naming"].contains(&item.name())
         })
         .collect();
     all.sort_by(|a, b| a.name().cmp(b.name()));
@@ -252,8 +252,14 @@ fn personal(options: Option<DynamicMessage>) -> String {
     };
     let value = |name: &str| value(name).unwrap_or_else(|| panic!("personal data without {name}"));
     let identifying = options.get_field_by_name("identifying").and_then(|value| value.as_bool()).unwrap_or(false);
+    let naming = match options.get_field_by_name("naming").and_then(|value| value.as_enum_number()) {
+        Some(1) => "Some(Naming::Handle)",
+        Some(2) => "Some(Naming::Name)",
+        _ => "None",
+    };
+    assert!(identifying || naming == "None", "a name that tells nobody who somebody is");
     format!(
-        "Some(Personal {{ purpose: {}, legal_basis: {}, retention_days: {}, identifying: {identifying} }})",
+        "Some(Personal {{ purpose: {}, legal_basis: {}, retention_days: {}, identifying: {identifying}, naming: {naming} }})",
         value("purpose"),
         value("legal_basis"),
         number("retention_days"),

@@ -125,6 +125,17 @@ pub struct Personal {
     pub retention_days: u32,
     /// Whether a value tells who the person is.
     pub identifying: bool,
+    /// What kind of name a value is; `None` if it is none. Of a header field see [`KindInfo::naming`].
+    pub naming: Option<Naming>,
+}
+
+/// How a value names a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Naming {
+    /// It stands for one person by itself: a number, an address, a key.
+    Handle,
+    /// It is what people are called, which others may be called too.
+    Name,
 }
 
 impl KindInfo {
@@ -160,6 +171,16 @@ impl KindInfo {
     /// Whether a value of a field tells who a person is.
     pub fn identifies(&'static self, index: usize) -> bool {
         self.personal(index).is_some_and(|personal| personal.identifying)
+    }
+
+    /// How a value of a field names a person; `None` if it tells nobody who somebody is, or may hold anything.
+    pub fn naming(&'static self, index: usize) -> Option<Naming> {
+        let personal = self.personal(index).filter(|personal| personal.identifying)?;
+        match index {
+            field::KEY | field::EXTERNAL_IDS => Some(Naming::Handle),
+            field::NAME | field::TRANSLATIONS => Some(Naming::Name),
+            _ => personal.naming,
+        }
     }
 
     /// How many fields there are, those of the header included.

@@ -6,12 +6,15 @@ use crate::{
     capability::v1::service::capability_service_client::CapabilityServiceClient,
     changefeed::v1::{
         ApplyRequest, ApplyResponse, AuditRequest, AuditResponse, DigestRequest, DigestResponse, EraseRequest,
-        EraseResponse, LogReadsRequest, LogReadsResponse, ReadLogRequest, ReadLogResponse, SnapshotRequest,
-        SnapshotResponse, WatchRequest, WatchResponse,
+        EraseResponse, LogReadsRequest, LogReadsResponse, ReadLogRequest, ReadLogResponse, RedactRequest,
+        RedactResponse, SnapshotRequest, SnapshotResponse, WatchRequest, WatchResponse,
     },
     initiative::v1::service::initiative_service_client::InitiativeServiceClient,
     model::Owner,
-    workforce::v1::service::{WhoIsRequest, WhoIsResponse, workforce_service_client::WorkforceServiceClient},
+    workforce::v1::service::{
+        DueRequest, DueResponse, NamesOfRequest, NamesOfResponse, WhoIsRequest, WhoIsResponse,
+        workforce_service_client::WorkforceServiceClient,
+    },
 };
 
 /// The most bytes of one message: a batch or a part of a snapshot.
@@ -115,6 +118,15 @@ impl OwnerClient {
         call!(self.erase(authorized(token, request)?))
     }
 
+    /// Takes what tells who a person is out of the other records of an owner, in the name of the token's subject. Sent again it goes on with what
+    /// is left.
+    ///
+    /// # Errors
+    /// What the owner or the connection answers; `NOT_FOUND` if there is no such person.
+    pub async fn redact(&mut self, token: &str, request: RedactRequest) -> Result<RedactResponse, Status> {
+        call!(self.redact(authorized(token, request)?))
+    }
+
     /// Asks the owner of the workers who has a name.
     ///
     /// # Errors
@@ -122,9 +134,35 @@ impl OwnerClient {
     pub async fn who_is(&mut self, token: &str, request: WhoIsRequest) -> Result<WhoIsResponse, Status> {
         match &mut self.inner {
             Inner::Workforce(client) => client.who_is(authorized(token, request)?).await.map(Response::into_inner),
-            Inner::Capability(_) | Inner::Initiative(_) => Err(Status::unimplemented("this owner has no workers")),
+            Inner::Capability(_) | Inner::Initiative(_) => Err(no_workers()),
         }
     }
+
+    /// Asks the owner of the workers by which texts a person is known, with the token of a service.
+    ///
+    /// # Errors
+    /// What the owner or the connection answers; `NOT_FOUND` if there is no such person, `UNIMPLEMENTED` of an owner that has no workers.
+    pub async fn names_of(&mut self, token: &str, request: NamesOfRequest) -> Result<NamesOfResponse, Status> {
+        match &mut self.inner {
+            Inner::Workforce(client) => client.names_of(authorized(token, request)?).await.map(Response::into_inner),
+            Inner::Capability(_) | Inner::Initiative(_) => Err(no_workers()),
+        }
+    }
+
+    /// Asks the owner of the workers whose data were kept as long as they may be.
+    ///
+    /// # Errors
+    /// What the owner or the connection answers; `UNIMPLEMENTED` of an owner that has no workers.
+    pub async fn due(&mut self, token: &str) -> Result<DueResponse, Status> {
+        match &mut self.inner {
+            Inner::Workforce(client) => client.due(authorized(token, DueRequest {})?).await.map(Response::into_inner),
+            Inner::Capability(_) | Inner::Initiative(_) => Err(no_workers()),
+        }
+    }
+}
+
+fn no_workers() -> Status {
+    Status::unimplemented("this owner has no workers")
 }
 
 impl OwnerClient {

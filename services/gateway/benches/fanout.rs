@@ -23,13 +23,13 @@ use spil_proto::{
     changefeed::v1::{
         ApplyRequest, ApplyResponse, AuditRequest, AuditResponse, Change, Cursor, DigestRequest, DigestResponse,
         EraseRequest, EraseResponse, LogReadsRequest, LogReadsResponse, ReadLogRequest, ReadLogResponse, Record,
-        Revision, SnapshotRequest, SnapshotResponse, WatchRequest, WatchResponse,
+        RedactRequest, RedactResponse, Revision, SnapshotRequest, SnapshotResponse, WatchRequest, WatchResponse,
     },
     initiative::v1::service::initiative_service_server::{InitiativeService, InitiativeServiceServer},
     model::{Kind, Owner, Value, field},
     owner::OwnerClient,
     workforce::v1::service::{
-        WhoIsRequest, WhoIsResponse,
+        DueRequest, DueResponse, NamesOfRequest, NamesOfResponse, WhoIsRequest, WhoIsResponse,
         workforce_service_server::{WorkforceService, WorkforceServiceServer},
     },
 };
@@ -124,6 +124,10 @@ macro_rules! serve {
                 Err(Status::unimplemented("erase"))
             }
 
+            async fn redact(&self, _: Call<RedactRequest>) -> Result<Answer<RedactResponse>, Status> {
+                Err(Status::unimplemented("redact"))
+            }
+
             $($more)*
         }
     };
@@ -134,6 +138,12 @@ serve!(
     WorkforceService,
     async fn who_is(&self, _: Call<WhoIsRequest>) -> Result<Answer<WhoIsResponse>, Status> {
         Err(Status::unimplemented("who_is"))
+    },
+    async fn names_of(&self, _: Call<NamesOfRequest>) -> Result<Answer<NamesOfResponse>, Status> {
+        Err(Status::unimplemented("names_of"))
+    },
+    async fn due(&self, _: Call<DueRequest>) -> Result<Answer<DueResponse>, Status> {
+        Err(Status::unimplemented("due"))
     }
 );
 serve!(InitiativeService);

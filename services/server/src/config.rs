@@ -56,7 +56,7 @@ pub struct Config {
     /// The file of the personal key, with which what tells who somebody is is sealed; `personal.key` in the data folder where nothing is said.
     /// Whoever loses it loses those values. In development it is made where it is not there; the owners of a production profile need one that is.
     pub personal_key: Option<PathBuf>,
-    /// Whether the workforce owner erases, every day, the people who left longer ago than the register of personal data lets their data be kept.
+    /// Whether the gateway erases from all owners, every day, the people who left longer ago than the register of personal data lets their data be kept.
     pub retention: bool,
     /// The policy: who may what. The built-in one where nothing is said. It is read again whenever it changes, by every role.
     pub policy: Option<PathBuf>,

@@ -5,4 +5,5 @@ pub mod config;
 pub mod demo;
 mod in_process;
 pub mod process;
+mod retention;
 pub mod secret;

@@ -38,11 +38,9 @@ use tonic::{
 
 use crate::{
     config::{Config, ConfigError, Profile, Role},
-    in_process,
+    in_process, retention,
 };
 
-/// How long it takes until people who left long ago are looked for again.
-const RETENTION_PAUSE: Duration = Duration::from_secs(24 * 3600);
 /// How long a token lasts with which the gateway opens a stream of an owner.
 const FEED_TOKEN_LIFETIME: Duration = Duration::from_secs(300);
 
@@ -288,17 +286,10 @@ impl Process {
             Owner::Workforce => spil_workforce::rules(),
             Owner::Initiative => spil_initiative::rules(),
         };
-        let has_people = store.needs_personal_key();
         let mut service = OwnerService::new(store, rules, verifier.clone(), Arc::new(WallClock))
             .with_policy(Arc::clone(&self.policy));
         if let Some(workers) = self.clients.iter().find(|client| client.owner() == Owner::Workforce) {
             service = service.with_people(Arc::new(RemotePeople::new(workers.clone(), self.owner_token())));
-        }
-        if has_people && config.retention {
-            let (stop, service) = (self.stop.child_token(), service.clone());
-            self.tasks.push(tokio::spawn(async move {
-                let _ = stop.run_until_cancelled(retain(service)).await;
-            }));
         }
         Ok(service)
     }
@@ -379,6 +370,12 @@ impl Process {
         };
         let server =
             HttpServer::start(listener, engine, Verifier::new(&self.trust), schema, http_config).map_err(failed)?;
+        if config.retention {
+            let (clients, token, stop) = (self.clients.clone(), self.owner_token(), self.stop.child_token());
+            self.tasks.push(tokio::spawn(async move {
+                let _ = stop.run_until_cancelled(retention::keep(clients, token)).await;
+            }));
+        }
         self.live = Some(live);
         self.gateway = Some(Gateway { server, _followers: followers });
         Ok(())
@@ -435,23 +432,6 @@ fn read_key(config: &Config) -> Result<InternalKey, StartError> {
         Profile::Production => {
             let key = InternalKey::read(&path)?;
             if key.is_development() { Err(StartError::DevelopmentKey { path }) } else { Ok(key) }
-        }
-    }
-}
-
-/// Erases, now and every day, the people whose data were kept as long as they may be.
-async fn retain(service: OwnerService) {
-    let mut days = tokio::time::interval(RETENTION_PAUSE);
-    days.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        days.tick().await;
-        match service.retain().await {
-            Ok(0) => {}
-            Ok(count) => tracing::info!(owner = service.owner().name(), count, "erased people who left long ago"),
-            Err(error) => {
-                let error = &error as &dyn std::error::Error;
-                tracing::error!(owner = service.owner().name(), error, "people who left long ago were not erased");
-            }
         }
     }
 }

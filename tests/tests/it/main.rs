@@ -12,6 +12,7 @@ mod apply_changes;
 mod arrows;
 mod audit;
 mod erase;
+mod erasure;
 mod faults;
 mod http;
 mod import;

@@ -2,14 +2,19 @@
 
 use std::fmt;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value as Json};
 use spil_auth::Caller;
+use spil_proto::{changefeed::v1::Record, model::Value};
 use uuid::Uuid;
 
 /// The most bytes of a name that a claim gives to a worker.
 pub const MAX_NAME_BYTES: usize = 256;
 /// The claim with the scopes of a token, separated by blanks (RFC 8693).
 const SCOPE: &str = "scope";
+/// The claim that becomes the actor of what a caller writes.
+const SUBJECT: &str = "sub";
+/// The field of a worker with the personnel number.
+const NUMBER: &str = "number";
 
 /// Who has a role.
 #[derive(Clone, Debug)]
@@ -40,16 +45,16 @@ fn has(caller: &Caller, path: &str, value: &str) -> bool {
         return true;
     }
     match at(caller.claims(), path) {
-        Some(Value::String(text)) if path == SCOPE => text.split(' ').any(|scope| scope == value),
-        Some(Value::String(text)) => text == value,
-        Some(Value::Array(list)) => list.iter().any(|item| item.as_str() == Some(value)),
+        Some(Json::String(text)) if path == SCOPE => text.split(' ').any(|scope| scope == value),
+        Some(Json::String(text)) => text == value,
+        Some(Json::Array(list)) => list.iter().any(|item| item.as_str() == Some(value)),
         _ => false,
     }
 }
 
 /// The claim at a path: a name, or names with dots between them, each that of a member of the object before. A claim whose own name has dots
 /// comes first.
-fn at<'a>(claims: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
+fn at<'a>(claims: &'a Map<String, Json>, path: &str) -> Option<&'a Json> {
     if let Some(value) = claims.get(path) {
         return Some(value);
     }
@@ -74,6 +79,27 @@ pub(crate) struct WorkerClaim {
 }
 
 impl WorkerClaim {
+    /// The subjects of tokens that name a worker, as its record is, if it is the subject that names one.
+    pub(crate) fn subjects_of(&self, record: &Record) -> Vec<String> {
+        let (Some(entity), SUBJECT) = (record.entity(), self.path.as_str()) else { return Vec::new() };
+        let header = entity.header();
+        match &self.by {
+            NamedBy::Key => header.and_then(|header| header.key.clone()).into_iter().collect(),
+            NamedBy::Id => record.id().map(|id| id.to_string()).into_iter().collect(),
+            NamedBy::ExternalId { system } => {
+                let ids = header.map_or(&[][..], |header| &header.external_ids);
+                ids.iter().filter(|external| external.system == *system).map(|external| external.id.clone()).collect()
+            }
+            NamedBy::Number => {
+                let number = entity.kind().info().field_by_column(NUMBER).map(|info| entity.get(info.index));
+                match number {
+                    Some(Value::Text(number)) => vec![number.into_owned()],
+                    _ => Vec::new(),
+                }
+            }
+        }
+    }
+
     /// The name of the worker who a caller is, if the token has one.
     pub(crate) fn of(&self, caller: &Caller) -> Option<WorkerName> {
         let name = at(caller.claims(), &self.path)?.as_str()?;

@@ -7,7 +7,10 @@ use std::{
 
 use lru::LruCache;
 use spil_auth::Caller;
-use spil_proto::model::{Kind, Purpose};
+use spil_proto::{
+    changefeed::v1::Record,
+    model::{Kind, Purpose},
+};
 
 use crate::{
     Action, FieldSet, PolicyError, Right, Rights, Scope, Viewer,
@@ -119,6 +122,13 @@ impl Policy {
             Arc::new(rights.finish())
         });
         Arc::clone(made)
+    }
+
+    /// The subjects of tokens that name the worker who a record is, without the prefix of an issuer; none where another claim than the subject
+    /// names workers.
+    pub fn subjects_of(&self, worker: &Record) -> Vec<String> {
+        let is_worker = worker.kind() == Some(Kind::Worker);
+        self.worker.as_ref().filter(|_| is_worker).map(|claim| claim.subjects_of(worker)).unwrap_or_default()
     }
 
     /// The names of the roles, in order, with what they are for.

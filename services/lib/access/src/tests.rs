@@ -3,7 +3,7 @@ use serde_json::json;
 use spil_auth::{Caller, Permission};
 use spil_proto::{
     changefeed::v1::Record,
-    model::{FieldType, Kind, Purpose, Value, field},
+    model::{ExternalId, FieldType, Kind, Purpose, Value, field},
 };
 
 use crate::{
@@ -484,4 +484,27 @@ fn our_own_services_follow_whatever_the_policy_says_and_write_nothing() {
     assert!(Kind::ALL.iter().all(|kind| viewer.may(Action::Follow, *kind)));
     assert!(Action::ALL.into_iter().filter(|action| action.is_write()).all(|action| !viewer.may_any(action)));
     assert!(!viewer.may_any(Action::Identify));
+}
+
+#[test]
+fn subjects_name_workers_only_where_the_policy_says_so() {
+    let mut record = Record::empty(Kind::Worker);
+    let worker = record.entity_mut().expect("a worker");
+    let id = uuid::Uuid::from_u128(7);
+    let external_ids =
+        [("hr", "4711"), ("other", "x")].map(|(system, id)| ExternalId { system: system.into(), id: id.into() });
+    worker.set(field::ID, Value::Id(id)).expect("an id");
+    worker.set(field::KEY, Value::Text("ada".into())).expect("a text");
+    worker.set(field::EXTERNAL_IDS, Value::ExternalIds(external_ids.as_slice().into())).expect("a list");
+    worker.set(index(Kind::Worker, "number"), Value::Text("N-1".into())).expect("a text");
+    let of = |claim: &str, by: &str| {
+        let text = format!("version = 1\n[worker]\nclaim = \"{claim}\"\n{by}\n");
+        Policy::parse("test", &text).expect("a policy").subjects_of(&record)
+    };
+    assert_eq!(of("sub", "by = \"key\""), ["ada"]);
+    assert_eq!(of("sub", "by = \"number\""), ["N-1"]);
+    assert_eq!(of("sub", "by = \"id\""), [id.to_string()]);
+    assert_eq!(of("sub", "by = \"external_id\"\nsystem = \"hr\""), ["4711"]);
+    assert_eq!(of("worker", "by = \"key\""), [""; 0]);
+    assert_eq!(Policy::nothing().subjects_of(&record), [""; 0]);
 }

@@ -13,14 +13,14 @@ use spil_proto::{
     capability::v1::service::capability_service_server::{CapabilityService, CapabilityServiceServer},
     changefeed::v1::{
         ApplyRequest, ApplyResponse, AuditRequest, AuditResponse, DigestRequest, DigestResponse, EraseRequest,
-        EraseResponse, LogReadsRequest, LogReadsResponse, ReadLogRequest, ReadLogResponse, SnapshotRequest,
-        SnapshotResponse, WatchRequest, WatchResponse,
+        EraseResponse, LogReadsRequest, LogReadsResponse, ReadLogRequest, ReadLogResponse, RedactRequest,
+        RedactResponse, SnapshotRequest, SnapshotResponse, WatchRequest, WatchResponse,
     },
     initiative::v1::service::initiative_service_server::{InitiativeService, InitiativeServiceServer},
     model::Owner,
     owner::MAX_MESSAGE_BYTES,
     workforce::v1::service::{
-        WhoIsRequest, WhoIsResponse,
+        DueRequest, DueResponse, NamesOfRequest, NamesOfResponse, WhoIsRequest, WhoIsResponse,
         workforce_service_server::{WorkforceService, WorkforceServiceServer},
     },
 };
@@ -76,7 +76,7 @@ impl Calls {
     }
 }
 
-/// The same four calls under the name of each owner.
+/// The same calls under the name of each owner.
 macro_rules! serve {
     ($service:ident $(, $more:item)*) => {
         #[tonic::async_trait]
@@ -118,7 +118,15 @@ macro_rules! serve {
 
             async fn erase(&self, request: Request<EraseRequest>) -> Result<Response<EraseResponse>, Status> {
                 let caller = self.caller(request.metadata()).await?;
-                let answer = self.service.erase(&caller, request.into_inner()).await;
+                let peer = request.remote_addr().map(|address| address.ip());
+                let answer = self.service.erase(&caller, request.into_inner(), peer).await;
+                answer.map(Response::new).map_err(|error| status::of_erase(&error))
+            }
+
+            async fn redact(&self, request: Request<RedactRequest>) -> Result<Response<RedactResponse>, Status> {
+                let caller = self.caller(request.metadata()).await?;
+                let peer = request.remote_addr().map(|address| address.ip());
+                let answer = self.service.redact(&caller, request.into_inner(), peer).await;
                 answer.map(Response::new).map_err(|error| status::of_erase(&error))
             }
 
@@ -152,6 +160,16 @@ serve!(
         let caller = self.caller(request.metadata()).await?;
         let answer = self.service.who_is(&caller, request.into_inner()).await;
         answer.map(Response::new).map_err(|error| status::of_who_is(&error))
+    },
+    async fn names_of(&self, request: Request<NamesOfRequest>) -> Result<Response<NamesOfResponse>, Status> {
+        let caller = self.caller(request.metadata()).await?;
+        let answer = self.service.names_of(&caller, request.into_inner()).await;
+        answer.map(Response::new).map_err(|error| status::of_names(&error))
+    },
+    async fn due(&self, request: Request<DueRequest>) -> Result<Response<DueResponse>, Status> {
+        let caller = self.caller(request.metadata()).await?;
+        let answer = self.service.due(&caller).await;
+        answer.map(Response::new).map_err(|error| status::of_erase(&error))
     }
 );
 serve!(InitiativeService);

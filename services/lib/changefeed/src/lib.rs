@@ -21,11 +21,12 @@ mod store;
 pub use chain::{Chain, Checkpoint, NoCheckpoint};
 pub use clock::{Clock, WallClock};
 pub use grpc::routes;
-pub use person::{FoundPerson, MAX_UNITS, OwnerToken, People, Person, PersonError, RemotePeople};
+pub use person::{FoundNames, FoundPerson, MAX_UNITS, Names, OwnerToken, People, Person, PersonError, RemotePeople};
 pub use rule::{Effect, Findings, Proposal, Related, Rules};
 pub use seal::{PersonalKey, PersonalKeyError};
 pub use service::{
-    ApplyError, AuditError, DigestError, EraseError, FeedError, FeedLimits, FeedStream, OwnerService, WhoIsError,
+    ApplyError, AuditError, DigestError, EraseError, FeedError, FeedLimits, FeedStream, NamesError, OwnerService,
+    WhoIsError,
 };
 pub use store::{
     Difference, Fault, Redacted, Redaction, Rekeyed, Store, StoreConfig, StoreError, Tables, Verified, Wrong,

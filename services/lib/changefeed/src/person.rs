@@ -4,8 +4,9 @@ use std::{collections::HashSet, fmt, future::Future, pin::Pin, sync::Arc};
 
 use spil_access::WorkerName;
 use spil_proto::{
+    model::Kind,
     owner::OwnerClient,
-    workforce::v1::service::{WhoIsRequest, who_is_request::By},
+    workforce::v1::service::{NamesOfRequest, WhoIsRequest, who_is_request::By},
 };
 use uuid::Uuid;
 
@@ -23,6 +24,23 @@ pub struct Person {
     pub units: HashSet<Uuid>,
 }
 
+/// By which texts a person is or was known. `Debug` does not show them.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Names {
+    /// Texts that stand for this person alone.
+    pub texts: Vec<String>,
+    /// Texts that may stand for somebody or something else.
+    pub doubtful: Vec<String>,
+    /// The subjects of tokens by which the policy knows the person, without the prefix of an issuer.
+    pub subjects: Vec<String>,
+}
+
+impl fmt::Debug for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Names")
+    }
+}
+
 /// Why nobody knows who somebody is.
 #[derive(Debug, thiserror::Error)]
 pub enum PersonError {
@@ -35,15 +53,24 @@ pub enum PersonError {
     /// The worker has too much below.
     #[error("the worker has more than {MAX_UNITS} units below")]
     TooMany,
+    /// Nobody said where the owner of the workers is.
+    #[error("this owner does not know where the owner of the workers is: say so in its settings, under `owners`")]
+    NoAddress,
 }
 
 /// What [`People`] answer.
 pub type FoundPerson<'a> = Pin<Box<dyn Future<Output = Result<Option<Person>, PersonError>> + Send + 'a>>;
 
+/// What [`People`] answer to who asks for names.
+pub type FoundNames<'a> = Pin<Box<dyn Future<Output = Result<Option<Names>, PersonError>> + Send + 'a>>;
+
 /// Knows who somebody is.
 pub trait People: Send + Sync {
     /// The worker with a name; none if there is none, or if workers can not be found by such a name.
     fn find<'a>(&'a self, name: &'a WorkerName) -> FoundPerson<'a>;
+
+    /// By which texts a person of a kind is known; none if there is no such person.
+    fn names(&self, kind: Kind, person: Uuid) -> FoundNames<'_>;
 }
 
 /// Where nobody knows anybody: whatever is allowed within a scope only is refused.
@@ -52,6 +79,10 @@ pub(crate) struct Nobody;
 impl People for Nobody {
     fn find<'a>(&'a self, _name: &'a WorkerName) -> FoundPerson<'a> {
         Box::pin(async { Ok(None) })
+    }
+
+    fn names(&self, _kind: Kind, _person: Uuid) -> FoundNames<'_> {
+        Box::pin(async { Err(PersonError::NoAddress) })
     }
 }
 
@@ -88,6 +119,18 @@ impl People for RemotePeople {
             let Ok(worker) = Uuid::from_slice(&answer.worker_id) else { return Ok(None) };
             let units = answer.org_unit_ids.iter().filter_map(|id| Uuid::from_slice(id).ok()).collect();
             Ok(Some(Person { worker, units }))
+        })
+    }
+
+    fn names(&self, kind: Kind, person: Uuid) -> FoundNames<'_> {
+        Box::pin(async move {
+            let token = (self.token)().unwrap_or_default();
+            let request = NamesOfRequest { kind: kind as u32, id: person.as_bytes().to_vec() };
+            match self.client.clone().names_of(&token, request).await {
+                Ok(names) => Ok(Some(Names { texts: names.texts, doubtful: names.doubtful, subjects: names.subjects })),
+                Err(status) if status.code() == tonic::Code::NotFound => Ok(None),
+                Err(status) => Err(PersonError::Unreachable(Box::new(status))),
+            }
         })
     }
 }

@@ -4,6 +4,8 @@
 //! ends where a letter or digit meets something else; what is written without spaces, as Chinese is, has a bound after each sign.
 //! Too much is taken rather than too little, but for addresses: `ben@example.org` is not found in `jan.ben@example.org`.
 
+mod traces;
+
 use std::{borrow::Cow, collections::HashMap};
 
 use spil_proto::{
@@ -13,6 +15,8 @@ use spil_proto::{
 use unicode_normalization::{UnicodeNormalization, char::canonical_combining_class};
 
 use crate::seal::sealed_fields;
+
+pub(crate) use traces::Traces;
 
 /// What stands where something was erased.
 pub(crate) const ERASED: &str = "[erased]";

@@ -4,7 +4,9 @@ mod apply;
 mod audit;
 mod erase;
 mod feed;
+mod names;
 mod people;
+mod redact;
 mod retention;
 mod snapshot;
 
@@ -21,6 +23,7 @@ pub use apply::ApplyError;
 pub use audit::AuditError;
 pub use erase::EraseError;
 pub use feed::{FeedError, FeedLimits, FeedStream};
+pub use names::NamesError;
 pub use people::WhoIsError;
 
 use crate::{Clock, People, Rules, Store, StoreError, person::Nobody};

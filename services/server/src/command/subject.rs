@@ -9,12 +9,12 @@ use std::{
 
 use chrono::{DateTime, SecondsFormat};
 use spil_auth::{InternalKey, Permission, Signer};
-use spil_gateway::{graphql::global_id, subject};
+use spil_gateway::{erasure, graphql::global_id, subject};
 use spil_proto::{
-    changefeed::v1::EraseRequest,
     model::{Kind, Owner},
     owner::OwnerClient,
 };
+use tonic::Code;
 use uuid::Uuid;
 
 use super::{Outcome, complain, rekey, say};
@@ -32,8 +32,11 @@ const TOKEN_LIFETIME: Duration = Duration::from_secs(3600);
 pub(crate) enum SubjectCommand {
     /// Writes a file with everything that is kept of a person: the record, what is about the person or refers to it, in all owners, and its history.
     Export(ExportArgs),
-    /// Erases a person for ever: everything that tells who it is. Nobody can undo it.
+    /// Erases a person for ever, from all owners: everything that tells who it is. Nobody can undo it. Stopped half way, it goes on when it is given
+    /// again.
     Erase(EraseArgs),
+    /// Says whose data were kept as long as they may be: how many people, and their ids, no names. Erases nobody.
+    Due(DueArgs),
     /// Changes the personal key: seals the keys of all people with another one, in the databases of the settings. No owner may run meanwhile.
     Rekey(rekey::RekeyArgs),
 }
@@ -65,13 +68,19 @@ pub(crate) struct EraseArgs {
     yes: bool,
 }
 
+#[derive(Debug, clap::Args)]
+pub(crate) struct DueArgs {
+    #[command(flatten)]
+    reach: Reach,
+}
+
 /// Where the owners are, and with which token they are asked.
 #[derive(Debug, clap::Args)]
 struct Reach {
     /// Where the owners of a running process are [default: http:// and the address in --grpc-listen]
     #[arg(long, env = "SPIL_SERVER", value_name = "URL")]
     server: Option<String>,
-    /// The token to ask with; signed with the development key where none is given. An export needs `follow` and `audit`, an erasure `erase`.
+    /// The token to ask with; signed with the development key where none is given. An export needs `follow` and `audit`, the rest `erase`.
     #[arg(long, env = "SPIL_TOKEN", hide_env_values = true)]
     token: Option<Secret>,
 }
@@ -83,18 +92,10 @@ enum SubjectError {
     InProduction,
     #[error("this was not confirmed; nothing was done")]
     NotConfirmed,
-    #[error("the {owner} owner answers {}: {}", status.code(), status.message())]
-    Owner { owner: &'static str, status: Box<tonic::Status> },
     #[error("there is no such person")]
     NotFound,
     #[error("the file {} can not be written", path.display())]
     Write { path: PathBuf, source: io::Error },
-}
-
-impl SubjectError {
-    fn of(owner: Owner) -> impl Fn(tonic::Status) -> SubjectError {
-        move |status| SubjectError::Owner { owner: owner.name(), status: Box::new(status) }
-    }
 }
 
 impl Reach {
@@ -109,6 +110,11 @@ impl Reach {
         }
     }
 
+    /// A client of each owner.
+    fn clients(&self, config: &Config) -> Result<Vec<OwnerClient>, tonic::transport::Error> {
+        Owner::ALL.into_iter().map(|owner| self.client(config, owner)).collect()
+    }
+
     fn client(&self, config: &Config, owner: Owner) -> Result<OwnerClient, tonic::transport::Error> {
         let address = self.server.clone().or_else(|| config.owners.of(owner).map(str::to_owned));
         let address = address.unwrap_or_else(|| format!("http://{}", config.grpc_listen));
@@ -120,16 +126,14 @@ pub(super) async fn run(config: &Config, command: SubjectCommand) -> Outcome {
     match command {
         SubjectCommand::Export(args) => export(config, &args).await,
         SubjectCommand::Erase(args) => erase(config, &args).await,
+        SubjectCommand::Due(args) => due(config, &args).await,
         SubjectCommand::Rekey(args) => rekey::run(config, &args).await,
     }
 }
 
 async fn export(config: &Config, args: &ExportArgs) -> Outcome {
     let token = args.reach.token(config)?;
-    let mut clients = Vec::new();
-    for owner in Owner::ALL {
-        clients.push(args.reach.client(config, owner)?);
-    }
+    let mut clients = args.reach.clients(config)?;
     let found = subject::export(&mut clients, &token, args.id, usize::MAX).await?;
     let (records, changes) = (found.records, found.changes);
     if records + changes == 0 {
@@ -151,14 +155,38 @@ async fn erase(config: &Config, args: &EraseArgs) -> Outcome {
             return Err(SubjectError::NotConfirmed.into());
         }
     }
-    let owner = kind.info().owner;
-    let request = EraseRequest { kind: kind as u32, id: id.as_bytes().to_vec(), reason: args.reason.clone() };
-    let answer = args.reach.client(config, owner)?.erase(&token, request).await.map_err(SubjectError::of(owner))?;
-    let at = moment(answer.erased_at);
-    say(&match answer.records {
-        0 => format!("the person was erased before, at {at}\n"),
-        records => format!("the person was erased at {at}; {records} records were written\n"),
+    let request = erasure::Request { person: (kind, id), reason: &args.reason, origin: "" };
+    let done = match erasure::erase(&args.reach.clients(config)?, &token, request).await {
+        Ok(done) => done,
+        Err(error) if error.status.code() == Code::NotFound => return Err(SubjectError::NotFound.into()),
+        Err(error) => return Err(error.into()),
+    };
+    let (at, others) = (moment(done.erased_at), done.redacted);
+    say(&match done.records {
+        0 => format!("the person was erased before, at {at}; {others} other records were written now\n"),
+        records => format!(
+            "the person was erased at {at}; {records} records of the person were written, and {others} others\n"
+        ),
     })?;
+    if !done.mentions.is_empty() {
+        say("these fields may still name the person, or somebody else; look at each:\n")?;
+        for (kind, id, field) in &done.mentions {
+            say(&format!("  {} {} {field}\n", kind.info().name, global_id::encode(*kind, *id)))?;
+        }
+        if done.more_mentions {
+            say("  and there are more\n")?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn due(config: &Config, args: &DueArgs) -> Outcome {
+    let token = args.reach.token(config)?;
+    let people = erasure::due(&args.reach.clients(config)?, &token).await?;
+    say(&format!("{} people are to be erased\n", people.len()))?;
+    for (kind, id) in people {
+        say(&format!("  {} {}\n", kind.info().name, global_id::encode(kind, id)))?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -91,11 +91,8 @@ impl Engine {
                 Ok((json, Some(done.published)))
             }
             MutationField::Erase { slot, kind, payload } => {
-                let client = self.clients.iter().find(|client| client.owner() == kind.info().owner);
-                let (Some(Bound::Mutation(write)), Some(client)) = (bound.get(*slot), client) else {
-                    return Err(unsent());
-                };
-                let done = erase::run(&self.live, &mut client.clone(), token, *kind, write).await?;
+                let Some(Bound::Mutation(write)) = bound.get(*slot) else { return Err(unsent()) };
+                let done = erase::run(&self.live, &self.clients[..], token, *kind, write).await?;
                 let mut writer = Writer::over(&done.published.graph, &done.published, bound, *left);
                 writer.erasure(payload, write, &done).map_err(|halt| unwritten(halt.into()))?;
                 *left = writer.left();

@@ -3,7 +3,7 @@
 use std::{error::Error, time::Duration};
 
 use spil_proto::{
-    changefeed::v1::{ApplyRequest, ApplyResponse, EraseRequest, EraseResponse},
+    changefeed::v1::{ApplyRequest, ApplyResponse},
     owner::OwnerClient,
 };
 use tonic::{Code as GrpcCode, Status};
@@ -18,31 +18,11 @@ const CALL_LIMIT: Duration = Duration::from_secs(10);
 
 /// Sends a batch; again, with the same key, when the owner can not be reached: what was done is not done twice.
 pub(super) async fn send(client: &OwnerClient, token: &str, request: ApplyRequest) -> Result<ApplyResponse, Status> {
-    insistently(|| {
-        let (mut client, request) = (client.clone(), request.clone());
-        async move { client.apply(token, request).await }
-    })
-    .await
-}
-
-/// Asks an owner to erase a person; again, when the owner can not be reached: the second time changes nothing.
-pub(super) async fn erase(client: &OwnerClient, token: &str, request: EraseRequest) -> Result<EraseResponse, Status> {
-    insistently(|| {
-        let (mut client, request) = (client.clone(), request.clone());
-        async move { client.erase(token, request).await }
-    })
-    .await
-}
-
-/// Makes a call that does no harm when it is made twice, a few times while the owner can not be reached or others are in its way.
-async fn insistently<T, F>(call: impl Fn() -> F) -> Result<T, Status>
-where
-    F: Future<Output = Result<T, Status>>,
-{
     let mut pause = FIRST_PAUSE;
     let mut attempt = 1;
     loop {
-        let status = match tokio::time::timeout(CALL_LIMIT, call()).await {
+        let (mut client, request) = (client.clone(), request.clone());
+        let status = match tokio::time::timeout(CALL_LIMIT, client.apply(token, request)).await {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(status)) => status,
             Err(_) => Status::deadline_exceeded("the owner did not answer in time"),

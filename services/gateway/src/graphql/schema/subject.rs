@@ -23,8 +23,10 @@ pub(super) fn mutations(out: &mut String) {
         let name = info.name;
         let _ = writeln!(
             out,
-            "  \"Erases a person for ever: everything that tells who it is, in the record and in all records about the person, now and in their \
-             history. What is left is a record without a name. Needs the permission `admin`. Nobody can undo it; sent again it changes nothing.\"\n  \
+            "  \"Erases a person for ever: everything that tells who it is, in the record and in all records about the person, and its number, addresses, codes \
+             and full name wherever they stand in records of any kind, now and in their history. What is left is a record without a name. Needs the \
+             action `erase` on all people. Nobody can undo it. Where an owner of data is down it fails and says how far it came: sent again it goes on, \
+             and what was done is not done twice.\"\n  \
              erase{name}(\n    \"Whom to erase, and why.\"\n    input: Erase{name}Input!\n  ): Erase{name}Payload"
         );
     }
@@ -39,12 +41,12 @@ pub(super) fn types(out: &mut String) {
             "\"Whom to erase, and why.\"\ninput Erase{name}Input {{\n  \
              \"Any text that names this mutation; it comes back with the payload.\"\n  clientMutationId: String\n  \
              \"The record of the person; it may be retired.\"\n  id: ID!\n  \
-             \"Why, 1 to 1024 bytes. It stays in the change log, so it should not tell who the person is.\"\n  reason: String!\n}}\n\n\
+             \"Why, 1 to 1024 bytes. It stays in the change log, without what is taken out of other records too.\"\n  reason: String!\n}}\n\n\
              \"What came of an erasure.\"\ntype Erase{name}Payload {{\n  \
              \"The text given with the input.\"\n  clientMutationId: String\n  \
              \"When the person was erased, by this mutation or before; null if that was not done.\"\n  erasedAt: DateTime\n  \
-             \"Fields of other records that hold the name, number, address or another name of the person as a text, at most 100. They stay as they are: \
-             look at each. Looked for before the erasure, in what is live; of a retired person, or one erased before, there is nothing to look for.\"\n  \
+             \"Fields of other records that hold what may be a name of the person and may be somebody else's, at most 100: a name of one word, a name that \
+             somebody else has, a code without a digit. They stay as they are: look at each. Of a person erased before nobody knows what to look for.\"\n  \
              mentions: [Mention!]!\n  \
              \"Whether there are more mentions than are listed.\"\n  hasMoreMentions: Boolean!\n  \
              \"What kept the person from being erased; empty if it was done.\"\n  userErrors: [UserError!]!\n}}\n"
@@ -54,7 +56,7 @@ pub(super) fn types(out: &mut String) {
     out.push_str(EXPORT);
 }
 
-const MENTION: &str = r#""A field of a record that holds the name of a person as a text."
+const MENTION: &str = r#""A field of a record that may hold the name of a person as a text."
 type Mention {
   "The record."
   id: ID!

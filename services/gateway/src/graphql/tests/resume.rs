@@ -10,8 +10,8 @@ use spil_proto::{
     capability::v1::service::capability_service_server::{CapabilityService, CapabilityServiceServer},
     changefeed::v1::{
         ApplyRequest, ApplyResponse, AuditRequest, AuditResponse, DigestRequest, DigestResponse, EraseRequest,
-        EraseResponse, LogReadsRequest, LogReadsResponse, ReadLogRequest, ReadLogResponse, Revision, SnapshotRequest,
-        SnapshotResponse, WatchRequest, WatchResponse,
+        EraseResponse, LogReadsRequest, LogReadsResponse, ReadLogRequest, ReadLogResponse, RedactRequest,
+        RedactResponse, Revision, SnapshotRequest, SnapshotResponse, WatchRequest, WatchResponse,
     },
 };
 use tokio::net::TcpListener;
@@ -76,6 +76,10 @@ impl CapabilityService for Log {
 
     async fn erase(&self, _: Call<EraseRequest>) -> Result<Answer<EraseResponse>, Status> {
         Err(Status::unimplemented("erase"))
+    }
+
+    async fn redact(&self, _: Call<RedactRequest>) -> Result<Answer<RedactResponse>, Status> {
+        Err(Status::unimplemented("redact"))
     }
 
     async fn audit(&self, _: Call<AuditRequest>) -> Result<Answer<AuditResponse>, Status> {

@@ -11,11 +11,12 @@ use spil_proto::{
     changefeed::v1::{
         Action, ApplyRequest, ApplyResponse, AuditRequest, AuditResponse, DigestRequest, DigestResponse, EraseRequest,
         EraseResponse, ItemResult, LogReadsRequest, LogReadsResponse, Outcome, Problem, ProblemCode, ReadLogRequest,
-        ReadLogResponse, SnapshotRequest, SnapshotResponse, WatchRequest, WatchResponse, target,
+        ReadLogResponse, RedactRequest, RedactResponse, SnapshotRequest, SnapshotResponse, WatchRequest, WatchResponse,
+        target,
     },
     initiative::v1::service::initiative_service_server::{InitiativeService, InitiativeServiceServer},
     workforce::v1::service::{
-        WhoIsRequest, WhoIsResponse,
+        DueRequest, DueResponse, NamesOfRequest, NamesOfResponse, WhoIsRequest, WhoIsResponse,
         workforce_service_server::{WorkforceService, WorkforceServiceServer},
     },
 };
@@ -152,6 +153,10 @@ macro_rules! serve {
                 Err(Status::unimplemented("not needed"))
             }
 
+            async fn redact(&self, _: Call<RedactRequest>) -> Result<Reply<RedactResponse>, Status> {
+                Err(Status::unimplemented("not needed"))
+            }
+
             async fn audit(&self, _: Call<AuditRequest>) -> Result<Reply<AuditResponse>, Status> {
                 Err(Status::unimplemented("not needed"))
             }
@@ -173,6 +178,12 @@ serve!(CapabilityService);
 serve!(
     WorkforceService,
     async fn who_is(&self, _: Call<WhoIsRequest>) -> Result<Reply<WhoIsResponse>, Status> {
+        Err(Status::unimplemented("not needed"))
+    },
+    async fn names_of(&self, _: Call<NamesOfRequest>) -> Result<Reply<NamesOfResponse>, Status> {
+        Err(Status::unimplemented("not needed"))
+    },
+    async fn due(&self, _: Call<DueRequest>) -> Result<Reply<DueResponse>, Status> {
         Err(Status::unimplemented("not needed"))
     }
 );

@@ -3,7 +3,9 @@
 use spil_auth::AuthError;
 use tonic::Status;
 
-use crate::{ApplyError, AuditError, DigestError, EraseError, FeedError, PersonError, StoreError, WhoIsError};
+use crate::{
+    ApplyError, AuditError, DigestError, EraseError, FeedError, NamesError, PersonError, StoreError, WhoIsError,
+};
 
 pub(super) fn of_token(error: &AuthError) -> Status {
     match error {
@@ -33,6 +35,17 @@ pub(super) fn of_who_is(error: &WhoIsError) -> Status {
     }
 }
 
+pub(super) fn of_names(error: &NamesError) -> Status {
+    match error {
+        NamesError::Forbidden(forbidden) => Status::permission_denied(forbidden.to_string()),
+        NamesError::NoService => Status::permission_denied(error.to_string()),
+        NamesError::Request(_) => Status::invalid_argument(error.to_string()),
+        NamesError::NotFound => Status::not_found(error.to_string()),
+        NamesError::TooMany => Status::resource_exhausted(error.to_string()),
+        NamesError::Store(source) => of_store(source),
+    }
+}
+
 fn of_person(error: &PersonError) -> Status {
     match error {
         PersonError::Store(source) => of_store(source),
@@ -41,6 +54,7 @@ fn of_person(error: &PersonError) -> Status {
             Status::unavailable(error.to_string())
         }
         PersonError::TooMany => Status::resource_exhausted(error.to_string()),
+        PersonError::NoAddress => Status::failed_precondition(error.to_string()),
     }
 }
 
@@ -69,6 +83,7 @@ pub(super) fn of_erase(error: &EraseError) -> Status {
         EraseError::NotFound => Status::not_found(error.to_string()),
         EraseError::Contended => Status::aborted(error.to_string()),
         EraseError::Stopping => Status::unavailable(error.to_string()),
+        EraseError::Person(source) => of_person(source),
         EraseError::Store(source) => of_store(source),
     }
 }

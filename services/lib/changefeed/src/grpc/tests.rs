@@ -12,7 +12,13 @@ const RULES: &[(&str, &str)] = &[
     ("Audit", "audit on the kind of each record told; who people are is told to services of ours alone"),
     ("LogReads", "services of ours alone"),
     ("ReadLog", "audit on the kinds of people, or a service of ours, which knows who asks about themselves"),
-    ("Erase", "erase on the kind, of whomever"),
+    ("Erase", "erase on the kind, of whomever, or a service of ours"),
+    (
+        "Redact",
+        "erase on the kind of the person, of whomever, or a service of ours; what to look for the owner finds out by itself",
+    ),
+    ("NamesOf", "services of ours alone"),
+    ("Due", "erase on every kind of people, of whomever, or a service of ours"),
     ("WhoIs", "follow on workers"),
 ];
 

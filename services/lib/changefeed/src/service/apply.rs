@@ -24,7 +24,7 @@ const MAX_WHOLE_BYTES: usize = 64;
 /// The most bytes of a reason.
 pub(super) const MAX_REASON_BYTES: usize = 1 << 10;
 /// What is kept of the way of a batch that was sent here at first.
-pub(super) const DIRECT: &str = "grpc";
+const DIRECT: &str = "grpc";
 /// The actor of a batch that writes records of a kind with a field that is only written.
 const ANONYMOUS: &str = "anonymous";
 /// How often a batch is tried when others are in its way.
@@ -183,7 +183,7 @@ impl OwnerService {
 }
 
 /// By which way a batch came: what its sender says, if it came in elsewhere, and from where it was sent here.
-fn way_of(said: String, peer: Option<IpAddr>) -> String {
+pub(super) fn way_of(said: String, peer: Option<IpAddr>) -> String {
     match (said.is_empty(), peer) {
         (true, None) => DIRECT.to_owned(),
         (true, Some(peer)) => format!("{DIRECT} {peer}"),
@@ -192,7 +192,7 @@ fn way_of(said: String, peer: Option<IpAddr>) -> String {
     }
 }
 
-fn checked_name(name: &str) -> Option<String> {
+pub(super) fn checked_name(name: &str) -> Option<String> {
     (name.len() <= MAX_NAME_BYTES && !name.chars().any(char::is_control)).then(|| name.to_owned())
 }
 

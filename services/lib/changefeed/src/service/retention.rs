@@ -1,33 +1,32 @@
-//! Erasing people whose data were kept as long as they may be.
+//! Says whose data were kept as long as they may be. To erase them is for whoever reaches all owners.
+
+use spil_access::{Action, Denied, ScopeSet};
+use spil_auth::Caller;
+use spil_proto::workforce::v1::service::{DueResponse, Person};
 
 use super::{EraseError, OwnerService};
 
-/// The most people of a kind that are erased in one run; the next run goes on.
+/// The most people of a kind that are told at once; once these are erased, the next are told.
 const MOST: usize = 1000;
-/// Who erases, as the log tells it.
-const ACTOR: &str = "spil:retention";
-const REASON: &str = "kept as long as the register of personal data allows";
 
 impl OwnerService {
-    /// Erases the people who left, or whose record was retired, longer ago than what tells who they are may be kept. Answers with how many
-    /// there were. Several replicas may do so at once: whom one has erased the other passes over.
+    /// Says who left, or whose record was retired, longer ago than what tells who they are may be kept: to a service of ours, and to who may
+    /// erase them.
     ///
     /// # Errors
-    /// If the database can not. Somebody who can not be erased keeps nobody else from it; the last such fault is told.
-    pub async fn retain(&self) -> Result<usize, EraseError> {
-        let mut count = 0;
-        let mut fault = None;
+    /// If the caller may not, or the database can not be read.
+    pub async fn due(&self, caller: &Caller) -> Result<DueResponse, EraseError> {
+        let viewer = self.viewer(caller);
+        let mut people = Vec::new();
         for kind in self.owner().kinds().filter(|kind| kind.info().person) {
-            let now = self.clock.now();
-            let due =
-                self.store.people_to_erase(kind, self.rules.as_ref(), now, MOST).await.map_err(EraseError::Store)?;
-            for person in due {
-                match self.erase_until_done(kind, person, ACTOR.to_owned(), REASON.to_owned()).await {
-                    Ok(erased) => count += usize::from(erased.records > 0),
-                    Err(error) => fault = Some(error),
-                }
+            if !caller.is_service() && !viewer.may_with(Action::Erase, kind, ScopeSet::ALL_ONLY, None) {
+                return Err(Denied::Kind { action: Action::Erase, kind }.into());
             }
+            let now = self.clock.now();
+            let due = self.store.people_to_erase(kind, self.rules.as_ref(), now, MOST).await;
+            let due = due.map_err(EraseError::Store)?.into_iter();
+            people.extend(due.map(|id| Person { kind: kind as u32, id: id.as_bytes().to_vec() }));
         }
-        fault.map_or(Ok(count), Err)
+        Ok(DueResponse { people })
     }
 }

@@ -1,6 +1,6 @@
 //! Erases a person: the key goes, and with it everything that was ever sealed with it, in this database and in every copy of it.
 
-use std::num::NonZeroU64;
+use std::{collections::HashSet, num::NonZeroU64};
 
 use sea_orm::{
     ConnectionTrait, DatabaseTransaction,
@@ -16,6 +16,7 @@ use super::{
     Store, StoreError, doorbell, external_id,
     head::{self, Head},
     log::{self, Deed, Entry},
+    names::other_handles,
     row,
     seal::{self, ERASED_NAME, PERSON_KEY, Sealing},
     snapshot::Stored,
@@ -35,7 +36,7 @@ pub(crate) struct Erasure {
     /// Why, in the words of whoever asks for it.
     pub(crate) reason: String,
     /// By which way it came.
-    pub(crate) way: &'static str,
+    pub(crate) way: String,
     /// The mark of the revision: random, and used once.
     pub(crate) mark: NonZeroU64,
 }
@@ -52,8 +53,10 @@ pub(crate) struct Erased {
 impl Store {
     /// Erases a person, live or retired, in one revision; `None` if there is none. Once is enough: the second time only says when it was done.
     pub(crate) async fn erase(&self, erasure: &Erasure) -> Result<Option<Erased>, StoreError> {
+        // Looked for before anybody has to wait: what somebody is given meanwhile does no harm.
+        let shared = self.borne_by_others(erasure.kind, erasure.person).await?;
         let transaction = self.begin(false).await?;
-        match self.erase_in(&transaction, erasure).await {
+        match self.erase_in(&transaction, erasure, &shared).await {
             Ok(Some(erased)) if erased.records > 0 => {
                 transaction.commit().await?;
                 self.moved(erased.head);
@@ -77,6 +80,7 @@ impl Store {
         &self,
         transaction: &DatabaseTransaction,
         erasure: &Erasure,
+        shared: &HashSet<String>,
     ) -> Result<Option<Erased>, StoreError> {
         let Erasure { kind, person, origin, reason, way, mark } = erasure;
         let mut found = Vec::new();
@@ -89,7 +93,9 @@ impl Store {
         if let Some(at) = self.erased_at(transaction, *person).await? {
             return Ok(Some(Erased { head: head::read(transaction).await?, at, records: 0 }));
         }
-        let names = self.names_to_keep(transaction, *kind, known, *person).await?;
+        let mut versions = self.versions(transaction, *kind, &[*person]).await?;
+        versions.push(known.clone());
+        let names = self.names_to_keep(transaction, *kind, &versions, *person, shared).await?;
         self.forget_key(transaction, *person, origin.at).await?;
         self.keep_names(transaction, &names, origin.at).await?;
         // The record of the person gets a new version in any case, which tells followers.
@@ -150,26 +156,19 @@ impl Store {
         self.read_rows(transaction, kind, &rows).await
     }
 
-    async fn erased_at(&self, transaction: &DatabaseTransaction, person: Uuid) -> Result<Option<i64>, StoreError> {
-        let statement = Query::select()
-            .column("erased_at")
-            .from(PERSON_KEY)
-            .and_where(Expr::col("person_id").eq(person))
-            .to_owned();
-        let Some(found) = transaction.query_one(&statement).await? else { return Ok(None) };
-        let at: Option<chrono::DateTime<chrono::Utc>> = found.try_get_by_index(0)?;
-        Ok(at.map(|at| at.timestamp_micros()))
-    }
-
-    /// The marks of the names of a person, but for those that somebody else has by now: who was retired gives them up.
+    /// The marks of the names that a person has and had, but for those that somebody else has by now: who was retired gives them up.
     async fn names_to_keep(
         &self,
         transaction: &DatabaseTransaction,
         kind: Kind,
-        record: &Record,
+        versions: &[Record],
         person: Uuid,
+        shared: &HashSet<String>,
     ) -> Result<Vec<Mark>, StoreError> {
-        let mut names = self.vault()?.marks_of(record);
+        let vault = self.vault()?;
+        let mut names: Vec<Mark> = versions.iter().flat_map(|record| vault.marks_of(record)).collect();
+        names.sort_unstable();
+        names.dedup();
         let texts: Vec<String> = names.iter().map(|mark| mark.text()).collect();
         let mut taken: Vec<String> = Vec::new();
         for list in statement::lists(texts) {
@@ -188,6 +187,10 @@ impl Store {
             taken.extend(external_id::of_others(transaction, kind, list, person).await?);
         }
         names.retain(|mark| !taken.contains(&mark.text()));
+        let handles = versions.iter().flat_map(other_handles).filter(|(_, text)| !shared.contains(text));
+        names.extend(handles.map(|(column, text)| vault.mark(kind, column, &[&text])));
+        names.sort_unstable();
+        names.dedup();
         Ok(names)
     }
 

@@ -7,7 +7,10 @@ mod live;
 use std::{fmt, num::NonZeroU64};
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction};
-use spil_proto::changefeed::v1::{Cursor, Origin};
+use spil_proto::{
+    changefeed::v1::{Cursor, Origin},
+    model::Kind,
+};
 use uuid::Uuid;
 
 use super::{
@@ -16,18 +19,25 @@ use super::{
     idempotency,
     log::{self, Deed, Size},
 };
-use crate::{chain::Link, redact::Texts};
+use crate::{
+    chain::Link,
+    redact::{Texts, Traces},
+};
 
 /// The most texts that are looked for at once, and the most bytes of one.
-const MAX_TEXTS: usize = 1_000;
+pub(crate) const MAX_TEXTS: usize = 1_000;
 const MAX_TEXT_BYTES: usize = 4 << 10;
 
 /// What is to be replaced, and who says so. `Debug` shows none of it.
 pub struct Redaction {
     /// The texts: names, numbers, addresses. At most 1,000 of at most 4 KiB each. They are found as whole words, in whatever case.
     pub texts: Vec<String>,
-    /// The person whose own sealed values stay as they are, since they go with the key; `None` if there is none here.
-    pub spared: Option<Uuid>,
+    /// The subjects of tokens by which the person is known, without the prefix of an issuer: where one wrote or read something, it is replaced as
+    /// a whole.
+    pub subjects: Vec<String>,
+    /// The person, if it is one: own sealed values stay as they are, since they go with the key; what else is about the person says nothing any
+    /// more.
+    pub person: Option<(Kind, Uuid)>,
     /// Who has them replaced, when, and where that comes from.
     pub origin: Origin,
     /// Why, in the words of whoever asks for it.
@@ -65,7 +75,8 @@ impl Redacted {
 struct Work<'a> {
     store: &'a Store,
     transaction: &'a DatabaseTransaction,
-    texts: Texts,
+    texts: Traces,
+    /// Whose own sealed values stay as they are.
     spared: Option<Uuid>,
     /// Without the texts themselves.
     origin: Origin,
@@ -119,6 +130,7 @@ impl Store {
         redaction: &Redaction,
     ) -> Result<Option<Redacted>, StoreError> {
         let texts = Texts::new(redaction.texts.iter().map(String::as_str));
+        let texts = Traces::new(texts, &redaction.subjects, redaction.person);
         if texts.is_empty() {
             return Ok(None);
         }
@@ -126,7 +138,7 @@ impl Store {
         let origin = Origin {
             source: clean(&redaction.origin.source),
             run: clean(&redaction.origin.run),
-            actor: clean(&redaction.origin.actor),
+            actor: texts.redact_in("actor", &redaction.origin.actor).unwrap_or_else(|| redaction.origin.actor.clone()),
             at: redaction.origin.at,
         };
         let (reason, way) = (clean(&redaction.reason), clean(&redaction.way));
@@ -138,7 +150,7 @@ impl Store {
             store: self,
             transaction,
             texts,
-            spared: redaction.spared,
+            spared: redaction.person.map(|(_, person)| person),
             origin,
             head,
             size: Size::default(),

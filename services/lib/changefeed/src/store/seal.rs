@@ -23,7 +23,9 @@ use spil_proto::{
 use uuid::Uuid;
 
 use super::{
-    Store, StoreError, row,
+    Store, StoreError,
+    names::other_handles,
+    row,
     snapshot::Stored,
     statement::{self, Hold},
 };
@@ -242,6 +244,16 @@ impl Vault {
             .collect();
         let externals: &[ExternalId] = entity.header().map_or(&[], |header| &header.external_ids);
         marks.extend(externals.iter().map(|external| self.mark_external(kind, &external.system, &external.id)));
+        marks
+    }
+
+    /// The mark of everything by which a person who was erased is known again: the names, and what no record is looked up by.
+    pub(super) fn marks_of_person(&self, record: &Record) -> Vec<Mark> {
+        let mut marks = self.marks_of(record);
+        if let Some(kind) = record.kind() {
+            let handles = other_handles(record);
+            marks.extend(handles.into_iter().map(|(column, text)| self.mark(kind, column, &[&text])));
+        }
         marks
     }
 

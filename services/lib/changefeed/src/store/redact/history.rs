@@ -52,7 +52,7 @@ impl Work<'_> {
                 let mut is_changed = false;
                 for (column, place) in TEXTS.into_iter().zip(1..) {
                     let text: Option<String> = row.try_get_by_index(place)?;
-                    if let Some(text) = text.and_then(|text| self.texts.redact(&text)) {
+                    if let Some(text) = text.and_then(|text| self.texts.redact_in(column, &text)) {
                         statement.value(column, text);
                         is_changed = true;
                     }

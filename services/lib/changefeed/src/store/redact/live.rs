@@ -148,7 +148,7 @@ impl Work<'_> {
                 let (actor, key): (String, String) = (found.try_get_by_index(0)?, found.try_get_by_index(1)?);
                 let of = Expr::col("actor").eq(actor.as_str()).and(Expr::col("key").eq(key.as_str()));
                 after = (actor, key);
-                if self.texts.occur(&after.0) || self.texts.occur(&after.1) {
+                if self.texts.redact_in("actor", &after.0).is_some() || self.texts.occur(&after.1) {
                     let statement = Query::delete().from_table(idempotency::TABLE).and_where(of).to_owned();
                     self.transaction.execute(&statement).await?;
                     self.others += 1;
@@ -221,7 +221,7 @@ impl Work<'_> {
                 let mut statement = Query::update();
                 let mut is_changed = false;
                 for (column, place) in TEXTS.into_iter().zip(1..) {
-                    if let Some(text) = self.texts.redact(&found.try_get_by_index::<String>(place)?) {
+                    if let Some(text) = self.texts.redact_in(column, &found.try_get_by_index::<String>(place)?) {
                         statement.value(column, text);
                         is_changed = true;
                     }

@@ -159,8 +159,8 @@ pub(in crate::store) async fn refuse_erased(
         }
         if change.kind.info().person {
             let vault = store.vault()?;
-            let had = change.stored.map(|stored| vault.marks_of(stored)).unwrap_or_default();
-            let has = vault.marks_of(change.now).into_iter();
+            let had = change.stored.map(|stored| vault.marks_of_person(stored)).unwrap_or_default();
+            let has = vault.marks_of_person(change.now).into_iter();
             names.extend(has.filter(|mark| !had.contains(mark)).map(|mark| (mark, change.id)));
         }
     }

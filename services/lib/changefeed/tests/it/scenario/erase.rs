@@ -5,13 +5,17 @@ use std::sync::Arc;
 use futures::{StreamExt, future::join_all};
 use prost::Message;
 use spil_auth::{Caller, Permission};
-use spil_changefeed::{Clock, EraseError, OwnerService, WallClock};
+use spil_changefeed::{Clock, EraseError, NamesError, OwnerService, WallClock};
 use spil_proto::{
     changefeed::v1::{
-        Cursor, EraseRequest, EraseResponse, Outcome, ProblemCode, Record, SnapshotRequest, record::Entity,
+        AuditEntry, AuditRequest, Cursor, EraseRequest, EraseResponse, Outcome, ProblemCode, Record, SnapshotRequest,
+        record::Entity,
     },
-    model::{Header, Kind, Owner},
-    workforce::v1::Worker,
+    model::{ExternalId, Header, Kind, Owner},
+    workforce::v1::{
+        Skill, Worker,
+        service::{NamesOfRequest, NamesOfResponse},
+    },
 };
 use uuid::Uuid;
 
@@ -22,10 +26,13 @@ use crate::{
     owner::{TestOwner, TestRules, batch, by_external, by_id, by_key, create, id, problems, retire, update, upsert},
 };
 
+fn request(kind: Kind, id: Uuid) -> EraseRequest {
+    let id = id.as_bytes().to_vec();
+    EraseRequest { kind: kind as u32, id, reason: "asked for".into(), origin: "http 192.0.2.7".into() }
+}
+
 pub(crate) async fn erase(owner: &TestOwner, person: Uuid) -> Result<EraseResponse, EraseError> {
-    let request =
-        EraseRequest { kind: Kind::Worker as u32, id: person.as_bytes().to_vec(), reason: "asked for".into() };
-    owner.service.erase(&owner.caller, request).await
+    owner.service.erase(&owner.caller, request(Kind::Worker, person), None).await
 }
 
 /// Everything that an owner tells: the records, and all changes from the first on.
@@ -92,6 +99,14 @@ pub(crate) async fn who_was_erased_is_found_nowhere(database: Database) {
     }
     assert_eq!(marked, 3);
 
+    // It is kept who erased, why, and which way that came.
+    let asked = AuditRequest { source: Some("erasure".into()), first: 10, ..AuditRequest::default() };
+    let audit = owner.service.audit(&owner.caller, asked).await.expect("an audit").entries;
+    assert_eq!(audit.len(), 3);
+    let kept = |entry: &AuditEntry| (entry.actor.clone(), entry.reason.clone(), entry.origin.clone());
+    let said = ("tester".to_owned(), "asked for".to_owned(), "http 192.0.2.7".to_owned());
+    assert!(audit.iter().all(|entry| kept(entry) == said), "{audit:?}");
+
     // What is left is a worker without a name.
     let (_, records) = owner.snapshot().await;
     let left = records.iter().find(|record| record.id() == Some(person)).expect("still there");
@@ -134,6 +149,100 @@ pub(crate) async fn who_was_erased_does_not_come_back(database: Database) {
     owner.one(retire(Kind::Worker, by_id(person))).await;
 }
 
+/// A worker with these handles and nothing else.
+fn with_handles(key: Option<&str>, external: Option<&str>, number: Option<&str>, email: Option<&str>) -> Record {
+    let external = external.map(|id| ExternalId { system: "hr".into(), id: id.into() });
+    let header = Header { key: key.map(Into::into), external_ids: external.into_iter().collect(), ..Header::default() };
+    let (number, email) = (number.map(Into::into), email.map(Into::into));
+    Record { entity: Some(Entity::Worker(Worker { header: Some(header), number, email, ..Worker::default() })) }
+}
+
+pub(crate) async fn what_somebody_was_called_before_does_not_come_back_either(database: Database) {
+    let owner = TestOwner::new(&database, Owner::Workforce).await;
+    let handles = ["key", "external_ids", "number", "email"];
+    let early = with_handles(Some("K-1999"), Some("hr-1999"), Some("N-1999"), Some("Early@Example.org"));
+    let late = with_handles(Some("K-2024"), Some("hr-2024"), Some("N-2024"), Some("late@example.org"));
+    let person = id(&owner.one(create(early)).await);
+    owner.one(update(by_id(person), &handles, late)).await;
+    // Somebody else has one of them by now.
+    let heir = id(&owner.one(create(with_handles(Some("K-1999"), None, None, Some("team@example.org")))).await);
+    owner.one(update(by_id(person), &["email"], with_handles(None, None, None, Some("team@example.org")))).await;
+    erase(&owner, person).await.expect("erased");
+    for refused in [
+        with_handles(Some("K-2024"), None, None, None),
+        with_handles(None, Some("hr-1999"), None, None),
+        with_handles(None, Some("hr-2024"), None, None),
+        with_handles(None, None, Some("n-1999"), None),
+        with_handles(None, None, Some("N-2024"), Some("new@example.org")),
+        with_handles(None, None, Some("N-2030"), Some("EARLY@example.ORG")),
+        with_handles(None, None, Some("N-2030"), Some("late@example.org")),
+    ] {
+        let item = owner.refused(create(refused.clone())).await;
+        assert_eq!(problems(&item), [("", ProblemCode::Erased)], "{refused:?}");
+        let item = owner.refused(update(by_id(heir), &handles, refused)).await;
+        assert_eq!(problems(&item), [("", ProblemCode::Erased)]);
+    }
+    for taken in [
+        with_handles(Some("K-2030"), None, Some("N-2030"), Some("Team@example.org")),
+        with_handles(None, Some("hr-2030"), None, None),
+    ] {
+        owner.one(create(taken)).await;
+    }
+    owner.one(update(by_id(heir), &["number"], with_handles(None, None, Some("N-2031"), None))).await;
+}
+
+pub(crate) async fn names_are_told_to_services_alone(database: Database) {
+    let owner = TestOwner::new(&database, Owner::Workforce).await;
+    let skill = skill(&owner).await;
+    let person = id(&owner.one(create(worker())).await);
+    let mut renamed = worker();
+    if let Some(Entity::Worker(worker)) = &mut renamed.entity {
+        worker.display_name = Some("Wil van Zwaluwenburg".into());
+        worker.number = Some("P-111222".into());
+    }
+    owner.one(update(by_id(person), &["display_name", "number"], renamed)).await;
+    let mut namesake = with_handles(None, None, Some("P-555"), None);
+    if let Some(Entity::Worker(worker)) = &mut namesake.entity {
+        worker.display_name = Some("wil zwaluwenburg".into());
+    }
+    owner.one(create(namesake)).await;
+    let mut claim = claim(person, skill);
+    if let Some(Entity::SkillAssertion(claim)) = &mut claim.entity {
+        let external_ids = ["as-4711", "shared-1"].map(|id| ExternalId { system: "hr".into(), id: id.into() });
+        claim.header = Some(Header { external_ids: external_ids.to_vec(), ..Header::default() });
+    }
+    owner.one(create(claim)).await;
+    let header = Header { key: Some("shared-1".into()), ..Header::default() };
+    let other = Skill { header: Some(header), ..Skill::default() };
+    owner.one(create(Record { entity: Some(Entity::Skill(other)) })).await;
+
+    let asked = NamesOfRequest { kind: Kind::Worker as u32, id: person.as_bytes().to_vec() };
+    let service = owner.as_service().await;
+    let names = owner.service.names_of(&service, asked.clone()).await.expect("names");
+    let mut texts = names.texts.clone();
+    texts.sort_unstable();
+    let sure = [
+        "P-111222",
+        "P-998877",
+        "W. Zwaluwenburg",
+        "Wil van Zwaluwenburg",
+        "as-4711",
+        "hr-554433",
+        "zwaluw@example.org",
+    ];
+    assert_eq!(texts, sure);
+    let mut doubtful = names.doubtful;
+    doubtful.sort_unstable();
+    assert_eq!(doubtful, ["KEY-Zwaluw", "Wil Zwaluwenburg", "Zwaluwnl"]);
+    assert_eq!(names.subjects, [""; 0]);
+    let refused = owner.service.names_of(&owner.caller, asked.clone()).await;
+    assert!(matches!(refused, Err(NamesError::NoService)));
+    let unknown = NamesOfRequest { id: Uuid::now_v7().as_bytes().to_vec(), ..asked.clone() };
+    assert!(matches!(owner.service.names_of(&service, unknown).await, Err(NamesError::NotFound)));
+    erase(&owner, person).await.expect("erased");
+    assert_eq!(owner.service.names_of(&service, asked).await.expect("an answer"), NamesOfResponse::default());
+}
+
 pub(crate) async fn an_erasure_is_done_once_whoever_is_in_the_way(database: Database) {
     let owner = Arc::new(TestOwner::new(&database, Owner::Workforce).await);
     let skill = skill(&owner).await;
@@ -169,12 +278,12 @@ pub(crate) async fn only_people_are_erased(database: Database) {
     let skill = skill(&owner).await;
     assert!(matches!(erase(&owner, Uuid::now_v7()).await, Err(EraseError::NotFound)));
     assert!(matches!(erase(&owner, skill).await, Err(EraseError::NotFound)));
-    let request = EraseRequest { kind: Kind::Skill as u32, id: skill.as_bytes().to_vec(), reason: "none".into() };
-    assert!(matches!(owner.service.erase(&owner.caller, request).await, Err(EraseError::Request(_))));
+    let request_of_skill = request(Kind::Skill, skill);
+    assert!(matches!(owner.service.erase(&owner.caller, request_of_skill, None).await, Err(EraseError::Request(_))));
     let person = id(&owner.one(create(worker())).await);
-    let request = EraseRequest { kind: Kind::Worker as u32, id: person.as_bytes().to_vec(), reason: "none".into() };
+    let request = request(Kind::Worker, person);
     let writer = Caller::new("writer", [Permission::Read, Permission::Write]);
-    assert!(matches!(owner.service.erase(&writer, request).await, Err(EraseError::Forbidden(_))));
+    assert!(matches!(owner.service.erase(&writer, request, None).await, Err(EraseError::Forbidden(_))));
     assert!(owner.snapshot().await.1.iter().any(|record| !told(&record.encode_to_vec()).is_empty()));
 }
 
@@ -187,7 +296,7 @@ impl Clock for Later {
     }
 }
 
-pub(crate) async fn who_left_long_ago_is_erased_by_itself(database: Database) {
+pub(crate) async fn who_left_long_ago_is_told_until_erased(database: Database) {
     let owner = TestOwner::new(&database, Owner::Workforce).await;
     let left = |name: &str, status: i32| {
         let header = Header { name: Some(name.to_owned()), ..Header::default() };
@@ -203,13 +312,25 @@ pub(crate) async fn who_left_long_ago_is_erased_by_itself(database: Database) {
         let clock = Arc::new(Later(days));
         OwnerService::new(owner.store.clone(), Arc::new(TestRules), owner.signer.verifier(), clock)
     };
-    assert_eq!(owner.service.retain().await.expect("a run"), 0);
-    assert_eq!(later(729).retain().await.expect("a run"), 0);
+    let due = async |service: &OwnerService| {
+        let people = service.due(&owner.caller).await.expect("an answer").people;
+        people.iter().map(|person| Uuid::from_slice(&person.id).expect("an id")).collect::<Vec<_>>()
+    };
+    assert_eq!(due(&owner.service).await, [Uuid::nil(); 0]);
+    assert_eq!(due(&later(729)).await, [Uuid::nil(); 0]);
     // What is written about somebody who has left does not lengthen the time.
     let named = Record { entity: Some(Entity::Worker(Worker { is_contractor: Some(true), ..Worker::default() })) };
     owner.one(update(by_id(gone), &["is_contractor"], named)).await;
-    assert_eq!(later(731).retain().await.expect("a run"), 2);
-    assert_eq!(later(731).retain().await.expect("a run"), 0, "once is enough");
+    let mut both = vec![gone, retired];
+    both.sort_unstable();
+    assert_eq!(due(&later(731)).await, both);
+    let writer = Caller::new("writer", [Permission::Read, Permission::Write, Permission::Follow]);
+    assert!(matches!(later(731).due(&writer).await, Err(EraseError::Forbidden(_))));
+    for person in both {
+        let asked = request(Kind::Worker, person);
+        later(731).erase(&owner.as_service().await, asked, None).await.expect("a service may");
+    }
+    assert_eq!(due(&later(731)).await, [Uuid::nil(); 0], "once is enough");
     let (_, records) = owner.snapshot().await;
     let named: Vec<Uuid> = records
         .iter()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 use spil_access::{Policy, PolicyHandle, WorkerName};
 use spil_auth::Caller;
-use spil_changefeed::{ApplyError, FoundPerson, OwnerService, People, Person};
+use spil_changefeed::{ApplyError, FoundNames, FoundPerson, OwnerService, People, Person};
 use spil_proto::{
     changefeed::v1::{ApplyResponse, Command, ItemResult, Outcome, ProblemCode, Record, record::Entity},
     initiative::v1::{Initiative, Spend, Stakeholder},
@@ -236,6 +236,10 @@ impl People for OnlyAda {
         let found =
             (*name == WorkerName::Key("ada".to_owned())).then(|| Person { worker: self.0, ..Person::default() });
         Box::pin(async { Ok(found) })
+    }
+
+    fn names(&self, _kind: Kind, _person: Uuid) -> FoundNames<'_> {
+        Box::pin(async { Ok(None) })
     }
 }
 

@@ -31,7 +31,8 @@ const TEXTS: [&str; 4] = ["Aleida Zwaluw", "zwaluw@example.org", "P-4711", "zwal
 fn redaction(spared: Option<Uuid>) -> Redaction {
     Redaction {
         texts: TEXTS.map(str::to_owned).to_vec(),
-        spared,
+        subjects: Vec::new(),
+        person: spared.map(|person| (Kind::Worker, person)),
         origin: Origin { source: "erasure".into(), run: String::new(), actor: "officer".into(), at: WallClock.now() },
         reason: "asked for by ALEIDA ZWALUW".into(),
         way: "http 192.0.2.7".into(),

@@ -2,7 +2,7 @@
 
 use spil_changefeed::{Difference, Tables, Wrong};
 use spil_proto::{
-    changefeed::v1::{EraseRequest, Record, record::Entity},
+    changefeed::v1::{Record, record::Entity},
     model::{Kind, Owner},
     workforce::v1::SkillAssertion,
 };
@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::{
     chain::{run, trimmer, verified},
+    erase::erase,
     seal::{claim, skill, worker},
 };
 use crate::{
@@ -83,8 +84,7 @@ pub(crate) async fn what_is_changed_beside_the_log_is_found(database: Database) 
     }
 
     // What an erasure leaves, and what a trimmed log does not tell any more.
-    let request = EraseRequest { kind: Kind::Worker as u32, id: person.as_bytes().to_vec(), reason: "asked".into() };
-    owner.service.erase(&owner.caller, request).await.expect("erased");
+    erase(&owner, person).await.expect("erased");
     assert_eq!(tables(&owner).await, as_logged(4, 0));
     owner.store.trim(3, &trimmer(), "too old").await.expect("trimmed");
     assert_eq!(tables(&owner).await, as_logged(3, 1));
