@@ -20,7 +20,21 @@ pub(crate) struct Own {
 impl Own {
     /// Finds out what is the viewer's own on a day.
     pub(super) fn find(viewer: &Viewer, graph: &Graph, today: i32) -> Self {
-        let Some(row) = viewer.worker().and_then(|name| worker(graph, name)) else { return Self::default() };
+        match viewer.worker().and_then(|name| worker(graph, name)) {
+            Some(row) => Self::of(viewer, row, graph, today),
+            None => Self::default(),
+        }
+    }
+
+    /// The same of a viewer of whom it is known who that is.
+    pub(super) fn of_worker(viewer: &Viewer, worker: Uuid, graph: &Graph, today: i32) -> Self {
+        match graph.table(Kind::Worker).row_of(worker) {
+            Some(row) => Self::of(viewer, row, graph, today),
+            None => Self::default(),
+        }
+    }
+
+    fn of(viewer: &Viewer, row: Row, graph: &Graph, today: i32) -> Self {
         let id = match graph.value(Kind::Worker, row, spil_proto::model::field::ID) {
             Value::Id(id) => id,
             _ => return Self::default(),

@@ -107,10 +107,23 @@ impl Sights {
         self.known(viewer, published, day).unwrap_or_else(|| self.make(viewer, published, day))
     }
 
-    /// What a viewer sees of a graph that is not published: it is found out anew, and not kept.
-    pub fn view_of(&self, viewer: &Viewer, graph: &Graph) -> View {
-        let own = Arc::new(if viewer.has_own() { Own::find(viewer, graph, today()) } else { Own::default() });
-        View { viewer: viewer.clone(), sight: Arc::new(compile::sight(viewer, &own, graph)), own }
+    /// What a viewer sees of a graph that is not published: a copy of the published one in which some records were written. What would be the
+    /// viewer's own by them is not: nothing else is seen of the copy than of the published graph, and who the viewer is, that one says. A
+    /// record that is in the copy only is seen where it would be, were it published. It is found out anew, and not kept.
+    pub fn sight_of(
+        &self,
+        viewer: &Viewer,
+        published: &Published,
+        copy: &Graph,
+        records: &[(Kind, Uuid)],
+    ) -> Arc<Sight> {
+        let view = self.view_now(viewer, published);
+        if !viewer.has_own() {
+            return view.sight;
+        }
+        let own = view.worker().map(|worker| Own::of_worker(viewer, worker, copy, today())).unwrap_or_default();
+        let sight = compile::sight(viewer, &own, copy);
+        Arc::new(sight.and_before(copy, &view.sight, &published.graph, records))
     }
 
     fn known(&self, viewer: &Viewer, published: &Published, day: i32) -> Option<View> {

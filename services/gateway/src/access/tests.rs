@@ -226,7 +226,7 @@ fn a_sight_shows_what_the_policy_allows() {
   { kinds = ["Worker"], actions = ["identify"], scope = "own_record" },
 "#;
     let state = published(organisation());
-    let view = Sights::default().view_of(&viewer(allow, Some("k31"), None), &state.graph);
+    let view = Sights::default().view_now(&viewer(allow, Some("k31"), None), &state);
     // The fixture is of another day than today: who is assigned without dates stays.
     assert_eq!(seen(&view, &state.graph, Kind::OrgUnit), [1, 2, 3, 4]);
     assert!(seen(&view, &state.graph, Kind::Position).is_empty());

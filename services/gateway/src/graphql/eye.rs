@@ -42,12 +42,12 @@ impl Eye<'_> {
         reads::recorder(&self.sights.view_now(self.viewer, published))
     }
 
-    /// A graph as it is seen that is not published: a copy to which records were added.
-    pub(super) fn copy(&self, graph: &Graph) -> Graph {
-        graph.seen_by(self.sights.view_of(self.viewer, graph).sight())
+    /// A graph as it is seen that is not published: a copy of the published one to which records were added.
+    pub(super) fn copy(&self, published: &Published, graph: &Graph, records: &[(Kind, Uuid)]) -> Graph {
+        graph.seen_by(&self.sights.sight_of(self.viewer, published, graph, records))
     }
 
-    /// The same without asking whether it is known, where it is about a record or two.
+    /// The published graph without asking whether the sight is known, where it is about a record or two.
     pub(super) fn now(&self, published: &Published) -> Graph {
         published.graph.seen_by(self.sights.view_now(self.viewer, published).sight())
     }

@@ -11,6 +11,7 @@ mod provenance;
 mod query;
 mod random;
 mod reach;
+mod replay;
 mod resume;
 mod saga;
 mod search;

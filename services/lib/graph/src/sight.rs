@@ -182,6 +182,23 @@ impl Sight {
         Sight { kinds: both.collect() }
     }
 
+    /// What this sight of a graph and another of an earlier state of it both show. The two states differ in nothing but some records. One
+    /// of which the earlier state knew nothing is left to this sight: the other can not tell of it.
+    #[must_use]
+    pub fn and_before(&self, graph: &Graph, other: &Sight, before: &Graph, records: &[(Kind, Uuid)]) -> Sight {
+        let mut other = other.clone();
+        for kind in Kind::ALL.iter().copied() {
+            let (now, then) = (graph.raw(kind), before.raw(kind));
+            let Some(Some(sight)) = other.kinds.get_mut(schema::place(kind)) else { continue };
+            if now.stamp != then.stamp {
+                let of_kind = records.iter().filter(|record| record.0 == kind);
+                let moved: Vec<_> = of_kind.map(|(_, id)| (then.row_of(*id), now.row_of(*id))).collect();
+                sight.carry(&moved, then.stamp, now.stamp);
+            }
+        }
+        self.and(&other)
+    }
+
     /// Whether all sets of rows are of the records that a graph has.
     fn is_of(&self, graph: &Graph) -> bool {
         self.kinds.iter().zip(&graph.tables).all(|(sight, table)| sight.as_ref().is_none_or(|sight| sight.is_of(table)))
@@ -289,6 +306,21 @@ impl KindSight {
             veils_actors: self.veils_actors || other.veils_actors,
             listed: OnceLock::new(),
         }
+    }
+
+    /// Makes the sets of rows of one state of the table those of another, given the rows that some records had and have. The rows of all
+    /// others are the same. One that had none is taken into every set.
+    fn carry(&mut self, moved: &[(Option<Row>, Option<Row>)], from: u64, to: u64) {
+        let rows = if let Seen::Only(only) = &mut self.rows { Some(only) } else { None };
+        let excepts = self.veils.iter_mut().filter_map(|veil| veil.except.as_mut());
+        let gone: RowSet = moved.iter().filter_map(|(had, _)| *had).collect();
+        for set in excepts.chain(rows).filter(|set| set.stamp == from) {
+            let mut rows: RowSet = set.rows.iter().filter(|row| !gone.contains(*row)).collect();
+            let is_in = |had: &Option<Row>| had.is_none_or(|had| set.rows.contains(had));
+            rows.extend(moved.iter().filter(|(had, _)| is_in(had)).filter_map(|(_, has)| *has));
+            *set = Stamped { rows: Arc::new(rows), stamp: to };
+        }
+        self.listed = OnceLock::new();
     }
 
     fn is_of(&self, table: &Table) -> bool {

@@ -498,11 +498,12 @@ fn show(graph: &Graph, records: Vec<Record>, is_behind: bool) -> (Option<Graph>,
 impl ChangesDone {
     /// Hides what is not seen of the graphs that show the records, and of the errors.
     pub(in crate::graphql) async fn be_seen_by(&mut self, eye: &Eye<'_>, input: &Changes) {
+        let records: Vec<_> = self.results.iter().filter_map(|result| result.record).collect();
         let seen = match &self.shown {
-            Some(shown) => eye.copy(shown),
+            Some(shown) => eye.copy(&self.published, shown, &records),
             None => eye.published(&self.published).await,
         };
-        self.with_retired = self.with_retired.take().map(|graph| eye.copy(&graph));
+        self.with_retired = self.with_retired.take().map(|graph| eye.copy(&self.published, &graph, &records));
         for (result, change) in self.results.iter_mut().zip(&input.changes) {
             if let Some(deed) = &change.what {
                 result.errors.iter_mut().for_each(|error| error.hide(&seen, deed.kind));

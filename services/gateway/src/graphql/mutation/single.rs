@@ -175,7 +175,10 @@ impl Done {
     /// The graph that shows the record, as it is seen. Errors tell of no field that is hidden.
     pub(in crate::graphql) async fn seen_by(&mut self, eye: &Eye<'_>) -> Graph {
         let graph = match &self.shown {
-            Some(shown) => eye.copy(shown),
+            Some(shown) => {
+                let record = self.id.map(|id| (self.kind, id));
+                eye.copy(&self.published, shown, record.as_slice())
+            }
             None => eye.published(&self.published).await,
         };
         self.errors.iter_mut().for_each(|error| error.hide(&graph, self.kind));

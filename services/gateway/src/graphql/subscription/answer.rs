@@ -21,7 +21,7 @@ use super::{
     touched::Touched,
 };
 use crate::{
-    access::Sights,
+    access::{self, Sights},
     graphql::{
         LIGHT_COST,
         bind::Bound,
@@ -40,6 +40,8 @@ use crate::{
 const PACE: Duration = Duration::from_millis(100);
 /// How many times as long as it took to compute an answer it is not computed again: one question takes a tenth of a core at most.
 const PAUSE: u32 = 10;
+/// How often it is looked whether another day has begun, for those whose sight depends on it.
+const DAY_CHECK: Duration = Duration::from_secs(10);
 
 /// What is to be answered.
 pub(super) struct Question {
@@ -261,22 +263,25 @@ async fn run(
     let Some((_, subscribed)) = question.asked() else { return };
     let touched = Touched::by(subscribed, &question.bound).and_by(&question.viewer);
     let mut changed = live.watch();
-    // When it may be computed again, and the state that it was computed of.
-    let mut computed: Option<(Instant, u64)> = None;
+    // What is somebody's own may not be the next day, though nothing changes.
+    let has_own = question.viewer.has_own();
+    // When it may be computed again, and the state and the day that it was computed of.
+    let mut computed: Option<(Instant, u64, i32)> = None;
     loop {
         changed.mark_unchanged();
         let mut published = live.load();
-        let is_stale = computed.is_none_or(|(_, state)| touched.last(&published) > state);
+        let is_stale = computed
+            .is_none_or(|(_, state, day)| touched.last(&published) > state || has_own && day != access::today());
         if is_stale || shared.is_missing() {
-            if let Some((next, _)) = computed {
+            if let Some((next, ..)) = computed {
                 tokio::time::sleep_until(next).await;
                 changed.mark_unchanged();
                 published = live.load();
             }
-            let state = published.changes.number;
+            let (state, day) = (published.changes.number, access::today());
             match question.compute(published, &turns).await {
                 Ok((answer, took)) => {
-                    computed = Some((Instant::now() + pause_after(took), state));
+                    computed = Some((Instant::now() + pause_after(took), state, day));
                     sender.send_if_modified(|latest| {
                         latest.checked = state;
                         let differs = latest.serial == 0 || latest.hash != answer.hash;
@@ -306,6 +311,7 @@ async fn run(
         tokio::select! {
             result = changed.changed() => if result.is_err() { return },
             () = shared.missing.notified() => {}
+            () = tokio::time::sleep(DAY_CHECK), if has_own => {}
         }
     }
 }

@@ -125,7 +125,8 @@ impl Seeing<'_> {
         reads::recorder(&self.sights.view_now(self.viewer, published))
     }
 
-    /// What is seen of the graph with the record as the change left it, or, if it was retired, as it was then.
+    /// What is seen of the graph with the record as the change left it, or, if it was retired, as it was then. What the change made somebody's
+    /// own once is so no more: nobody sees more of anything than of the published graph.
     fn showing<'a>(
         &self,
         published: &Published,
@@ -135,11 +136,10 @@ impl Seeing<'_> {
     ) -> Cow<'a, Graph> {
         match showing(&published.graph, revision, event) {
             None => Cow::Borrowed(&seen.graph),
-            // What is somebody's own depends on the record itself.
-            Some(copy) if self.viewer.has_own() => {
-                Cow::Owned(copy.seen_by(self.sights.view_of(self.viewer, &copy).sight()))
+            Some(copy) => {
+                let record = [(event.kind, event.id)];
+                Cow::Owned(copy.seen_by(&self.sights.sight_of(self.viewer, published, &copy, &record)))
             }
-            Some(copy) => Cow::Owned(copy.seen_by(self.sights.view_now(self.viewer, published).sight())),
         }
     }
 }

@@ -38,7 +38,7 @@ struct Case {
 }
 
 /// Bytes that look random.
-fn bytes(seed: u64, len: usize) -> Vec<u8> {
+pub(super) fn bytes(seed: u64, len: usize) -> Vec<u8> {
     (0..len.div_ceil(8) as u64)
         .flat_map(|at| xxhash_rust::xxh3::xxh3_64_with_seed(&at.to_le_bytes(), seed).to_le_bytes())
         .take(len)
