@@ -4,6 +4,7 @@
 //! [needs](needs::Needs) into a [`WorkingSet`](working_set::WorkingSet), and [`execute`](execute::execute) applies the batch
 //! to it in order.
 
+pub(crate) mod conceal;
 mod effect;
 pub(crate) mod execute;
 mod form;
@@ -13,6 +14,7 @@ pub(crate) mod one_way;
 pub(crate) mod permit;
 pub(crate) mod prepare;
 pub(crate) mod provenance;
+pub(crate) mod say;
 pub(crate) mod working_set;
 
 #[cfg(test)]

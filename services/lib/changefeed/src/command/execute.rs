@@ -362,7 +362,7 @@ fn reference_fault(
     }
     if to.info().owner == owner {
         for new in &gained {
-            match set.is_live(to, *new) {
+            match set.is_live(to, *new).filter(|_| !set.is_concealed(to, *new)) {
                 Some(true) => {}
                 Some(false) => return fault(ProblemCode::Retired, "refers to a record that is retired"),
                 None => return fault(ProblemCode::NotFound, "refers to a record that is not there"),

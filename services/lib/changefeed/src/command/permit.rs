@@ -11,17 +11,13 @@ use uuid::Uuid;
 
 use super::{
     prepare::{Name, Prepared},
+    say::{self, Images, Writer},
     working_set::WorkingSet,
 };
 use crate::rule::problem;
 
 /// The scopes of records, as they are stored and as the batch leaves them.
-type Scopes = HashMap<(Kind, Uuid), (ScopeSet, ScopeSet)>;
-
-/// The references by which a worker comes to have a say: whoever may write within a scope only, writes none to the own worker, or the scope
-/// would be as wide as its holder likes.
-const GIVES_A_SAY: [(Kind, &str); 3] =
-    [(Kind::Assignment, "worker_id"), (Kind::Stakeholder, "worker_id"), (Kind::Initiative, "sponsor_id")];
+pub(crate) type Scopes = HashMap<(Kind, Uuid), (ScopeSet, ScopeSet)>;
 
 /// Says whether each command is of an action and a kind that a viewer may write at all.
 ///
@@ -64,10 +60,20 @@ pub(crate) fn in_question(
         return Vec::new();
     }
     let judged = commands.iter().zip(items).filter_map(|(command, item)| Some((command.as_ref().ok()?, item)));
-    judged
-        .filter(|(command, _)| !is_free(viewer, command))
-        .filter_map(|(command, item)| Some((command.kind, id_of(command, item, set)?)))
-        .collect()
+    let mut asked = Vec::new();
+    for (command, item) in judged.filter(|(command, _)| !is_free(viewer, command)) {
+        let Some(id) = id_of(command, item, set) else { continue };
+        asked.push((command.kind, id));
+        if let Some(now) = set.get(command.kind, id) {
+            asked.extend(say::brought_in(command.kind, now).map(|(_, part, id)| (part, id)));
+        }
+    }
+    asked
+}
+
+/// Whether it matters which positions the viewer has: some are written by who may not write all of them.
+pub(crate) fn asks_for_positions(viewer: &Viewer, commands: &[Result<Prepared, Vec<Problem>>]) -> bool {
+    commands.iter().flatten().any(|command| command.kind == Kind::Position && !is_free(viewer, command))
 }
 
 fn id_of(command: &Prepared, item: &ItemResult, set: &WorkingSet) -> Option<Uuid> {
@@ -78,13 +84,13 @@ fn id_of(command: &Prepared, item: &ItemResult, set: &WorkingSet) -> Option<Uuid
 
 /// Refuses the commands that a viewer may not give. One about a record that the viewer can not see is answered as if that were not there.
 pub(crate) fn judge(
-    viewer: &Viewer,
-    worker: Option<Uuid>,
+    writer: &Writer<'_>,
     commands: &[Result<Prepared, Vec<Problem>>],
     items: &mut [ItemResult],
     set: &WorkingSet,
     scopes: &Scopes,
 ) {
+    let viewer = writer.viewer;
     for (command, item) in commands.iter().zip(items) {
         let Ok(command) = command else { continue };
         if is_free(viewer, command) {
@@ -94,6 +100,10 @@ pub(crate) fn judge(
         let (before, after) = id.and_then(|id| scopes.get(&(command.kind, id)).copied()).unwrap_or_default();
         let stored = id.and_then(|id| set.stored(command.kind, id));
         let now = id.and_then(|id| set.get(command.kind, id));
+        if stored.is_none() && now.is_none() && !matches!(command.action, Action::Create | Action::Upsert) {
+            // It is not there, whoever asks: that is answered already.
+            continue;
+        }
         let mut images: Vec<(ScopeSet, &dyn Entity)> = Vec::with_capacity(2);
         images.extend(stored.and_then(Record::entity).map(|entity| (before, entity)));
         images.extend(now.and_then(Record::entity).map(|entity| (after, entity)));
@@ -108,7 +118,14 @@ pub(crate) fn judge(
             .is_none_or(|entity| viewer.may_with(Right::Read, command.kind, before, Some(entity)));
         let written = fields(command, stored.is_none());
         let refused = match viewer.check_write(action, command.kind, written, &images) {
-            Ok(()) => gives_a_say(viewer, worker, action, command, written, (stored, now), &images),
+            Ok(()) => {
+                // Whoever may write it wherever it is needs no scope for it.
+                let everywhere: Vec<_> = images.iter().map(|(_, entity)| (ScopeSet::ALL_ONLY, *entity)).collect();
+                let is_scoped = viewer.check_write(action, command.kind, written, &everywhere).is_err();
+                let images = Images { kind: command.kind, stored, now, scopes: after };
+                let is_there = |kind: Kind, id: Uuid| set.stored(kind, id).is_some();
+                is_scoped.then(|| say::gives_a_say(writer, &images, scopes, is_there)).flatten()
+            }
             Err(denied) => Some(refusal(command.kind, &denied)),
         };
         let Some(refused) = refused else { continue };
@@ -152,42 +169,6 @@ fn refusal(kind: Kind, denied: &Denied) -> Problem {
 /// What is said of a record that is not there.
 fn absent(command: &Prepared) -> Problem {
     problem(super::execute::target_field(command), ProblemCode::NotFound, "there is no such record")
-}
-
-/// What is wrong where somebody who writes within a scope only would get a say by it.
-fn gives_a_say(
-    viewer: &Viewer,
-    worker: Option<Uuid>,
-    action: Right,
-    command: &Prepared,
-    written: FieldSet,
-    (stored, now): (Option<&Record>, Option<&Record>),
-    images: &[(ScopeSet, &dyn Entity)],
-) -> Option<Problem> {
-    let everywhere: Vec<_> = images.iter().map(|(_, entity)| (ScopeSet::ALL_ONLY, *entity)).collect();
-    if viewer.check_write(action, command.kind, written, &everywhere).is_ok() {
-        return None;
-    }
-    let info = command.kind.info();
-    let refuse = |column: &'static str| {
-        let message = format!("`{column}` would give the writer a say that is not the writer's to give");
-        Some(problem(column, ProblemCode::Forbidden, message))
-    };
-    if command.kind == Kind::OrgUnit
-        && let Some(head) = info.field_by_column("head_id").filter(|head| written.contains(head.index))
-    {
-        return refuse(head.column);
-    }
-    let worker = worker?;
-    let of = |record: Option<&Record>, index: usize| {
-        record.and_then(Record::entity).is_some_and(|entity| entity.get(index) == Value::Id(worker))
-    };
-    GIVES_A_SAY
-        .iter()
-        .filter(|(kind, _)| *kind == command.kind)
-        .filter_map(|(_, column)| info.field_by_column(column))
-        .find(|field| of(now, field.index) && !of(stored, field.index))
-        .and_then(|field| refuse(field.column))
 }
 
 /// Takes out of an answer what a viewer may not see of the records.

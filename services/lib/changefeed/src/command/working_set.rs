@@ -33,6 +33,15 @@ pub(crate) struct WorkingSet {
     siblings: HashMap<(Kind, usize, Uuid), BTreeSet<Uuid>>,
     edges: HashMap<(Kind, usize), Edges>,
     changed: Vec<(Kind, Uuid)>,
+    concealed: Concealed,
+}
+
+/// What is there and is not for whoever sends the batch.
+#[derive(Debug, Default)]
+struct Concealed {
+    records: HashSet<(Kind, Uuid)>,
+    keys: HashSet<(Kind, String)>,
+    external_ids: HashSet<(Kind, String, String)>,
 }
 
 #[derive(Debug)]
@@ -75,12 +84,41 @@ pub(crate) struct Changed<'a> {
 }
 
 impl WorkingSet {
-    /// The id of the live record with a name. An id is taken as it is.
+    /// The id of the live record with a name, unless that is concealed. An id is taken as it is.
     pub(crate) fn resolve(&self, kind: Kind, name: &Name) -> Option<Uuid> {
         match name {
             Name::Id(id) => Some(*id),
-            Name::Key(key) => self.keys.get(&(kind, key.clone())).copied(),
-            Name::External(id) => self.external_ids.get(&(kind, id.system.clone(), id.id.clone())).copied(),
+            Name::Key(key) => {
+                let name = (kind, key.clone());
+                self.keys.get(&name).copied().filter(|_| !self.concealed.keys.contains(&name))
+            }
+            Name::External(id) => {
+                let name = (kind, id.system.clone(), id.id.clone());
+                self.external_ids.get(&name).copied().filter(|_| !self.concealed.external_ids.contains(&name))
+            }
+        }
+    }
+
+    /// Whether nothing may be made to refer to a record, as if it were not there.
+    pub(crate) fn is_concealed(&self, kind: Kind, id: Uuid) -> bool {
+        self.concealed.records.contains(&(kind, id))
+    }
+
+    /// Conceals a record from references.
+    pub(crate) fn conceal(&mut self, kind: Kind, id: Uuid) {
+        self.concealed.records.insert((kind, id));
+    }
+
+    /// Conceals that a record has a name.
+    pub(crate) fn conceal_name(&mut self, kind: Kind, name: &Name) {
+        match name {
+            Name::Id(_) => {}
+            Name::Key(key) => {
+                self.concealed.keys.insert((kind, key.clone()));
+            }
+            Name::External(id) => {
+                self.concealed.external_ids.insert((kind, id.system.clone(), id.id.clone()));
+            }
         }
     }
 

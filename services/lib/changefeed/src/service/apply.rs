@@ -111,7 +111,9 @@ impl OwnerService {
             // Without `dry_run`, so that a dry run finds the answer to the batch itself.
             let (body_hash, values) = fingerprint(&request);
             apart = values;
-            Some(BatchKey { actor: caller.subject().to_owned(), key, body_hash })
+            // Two issuers may mean two callers by one subject.
+            let actor = [caller.issuer(), caller.subject()].join("\n");
+            Some(BatchKey { actor, key, body_hash })
         };
         let owner = self.owner();
         let commands: Vec<_> = request.commands.iter().map(|command| prepare(owner, command)).collect();

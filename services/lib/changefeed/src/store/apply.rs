@@ -1,6 +1,6 @@
 //! Applies a batch in one transaction.
 
-use std::num::NonZeroU64;
+use std::{collections::HashSet, num::NonZeroU64};
 
 use prost::Message;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement};
@@ -26,12 +26,15 @@ use super::{
 use crate::{
     Person,
     command::{
+        conceal::Doubtful,
         execute::{Context, execute},
         needs,
         one_way::{self as secrets, Concealed},
         permit,
         prepare::Prepared,
         provenance::changed_fields,
+        say::Writer,
+        working_set::WorkingSet,
     },
     rule::Rules,
     seal::is_sealed,
@@ -168,18 +171,23 @@ impl Store {
             }
         }
         let mut set = load::load(self, transaction, &commands, attempt.rules, batch.dry_run).await?;
+        let doubtful = Doubtful::of(&batch.viewer, &batch.commands, &set);
+        let named = self.scopes_of(transaction, &mut set, batch, doubtful.records(), attempt.now).await?;
+        doubtful.conceal(&batch.viewer, &named, &mut set);
         let mut context =
             Context { owner: self.inner.owner, rules: attempt.rules, now: attempt.now, next_id: &mut *attempt.next_id };
         let mut items = execute(&batch.commands, &mut set, &mut context);
         let asked = permit::in_question(&batch.viewer, &batch.commands, &items, &set);
-        let scopes = match &batch.person {
-            Some(person) if !asked.is_empty() => {
-                load::scopes((self, transaction), &mut set, person, asked, attempt.now).await?
+        let scopes = self.scopes_of(transaction, &mut set, batch, asked, attempt.now).await?;
+        let positions = match &batch.person {
+            Some(person) if permit::asks_for_positions(&batch.viewer, &batch.commands) => {
+                load::positions((self, transaction), &mut set, person, attempt.now).await?
             }
-            _ => Scopes::new(),
+            _ => HashSet::new(),
         };
         let worker = batch.person.as_ref().map(|person| person.worker);
-        permit::judge(&batch.viewer, worker, &batch.commands, &mut items, &set, &scopes);
+        let writer = Writer { viewer: &batch.viewer, worker, positions: &positions };
+        permit::judge(&writer, &batch.commands, &mut items, &set, &scopes);
         permit::strip_conflicts(&batch.viewer, &batch.commands, &mut items, &set, &scopes);
         if batch.dry_run {
             permit::veil_trials(&batch.viewer, &batch.commands, &mut items, &scopes, attempt.now);
@@ -235,6 +243,21 @@ impl Store {
         answer.extend(cursor.encode_to_vec());
         idempotency::keep(transaction, self, key, answer, sealed.encode_to_vec(), attempt.now).await?;
         Ok(Answer { response, head: Some(head), scopes })
+    }
+
+    /// The scopes of some records for whoever sends a batch.
+    async fn scopes_of(
+        &self,
+        transaction: &DatabaseTransaction,
+        set: &mut WorkingSet,
+        batch: &Batch,
+        asked: Vec<(Kind, Uuid)>,
+        now: i64,
+    ) -> Result<Scopes, StoreError> {
+        match &batch.person {
+            Some(person) if !asked.is_empty() => load::scopes((self, transaction), set, person, asked, now).await,
+            _ => Ok(Scopes::new()),
+        }
     }
 
     /// The answer that the batch got before, if it did. Of two that come at the same time one waits.

@@ -26,7 +26,7 @@ use crate::{
 };
 
 pub(crate) use belonging::Scopes;
-pub(super) use belonging::scopes;
+pub(super) use belonging::{positions, scopes};
 
 /// The most records that rules may look at beside those of the batch.
 const MAX_RELATED: usize = 200_000;

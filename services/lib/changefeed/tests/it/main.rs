@@ -130,6 +130,10 @@ on_both! {
     policy::a_worker_writes_own_claims_and_finds_no_other,
     policy::a_manager_writes_within_the_own_units,
     policy::a_lead_writes_within_the_own_initiatives,
+    say::nobody_makes_the_own_scope_wider,
+    say::what_a_scoped_writer_sends_never_widens_the_scope,
+    say::references_to_what_is_not_seen_lead_nowhere,
+    say::names_of_people_tell_nothing_to_who_may_not_see_them,
 }
 
 mod postgres_only {

@@ -17,6 +17,7 @@ pub(crate) mod redact;
 pub(crate) mod rekey;
 pub(crate) mod restart;
 pub(crate) mod restore;
+pub(crate) mod say;
 pub(crate) mod seal;
 pub(crate) mod structure;
 pub(crate) mod tables;

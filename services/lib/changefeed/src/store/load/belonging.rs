@@ -76,6 +76,27 @@ pub(in crate::store) async fn scopes(
     Ok(scopes)
 }
 
+/// The positions that a person has, had or will have, as far as this owner knows.
+pub(in crate::store) async fn positions(
+    (store, transaction): (&Store, &DatabaseTransaction),
+    set: &mut WorkingSet,
+    person: &Person,
+    now: i64,
+) -> Result<HashSet<Uuid>, StoreError> {
+    let loader = Loader { store, transaction, dry: true };
+    let mut finder = Finder { loader, owner: store.owner(), set, today: day(now) };
+    let mut positions = HashSet::new();
+    let field = |column| Kind::Assignment.info().field_by_column(column).map(|info| info.index);
+    if let (Some(worker), Some(position)) = (field("worker_id"), field("position_id")) {
+        for (_, assignment) in finder.referrers(Kind::Assignment, worker, person.worker).await? {
+            positions.extend(
+                assignment.entity().iter().flat_map(|entity| referred(&entity.get(position)).collect::<Vec<_>>()),
+            );
+        }
+    }
+    Ok(positions)
+}
+
 /// Whether a record is a worker or has that worker as its subject.
 fn is_about(record: &Record, worker: Uuid) -> bool {
     let Some(entity) = record.entity() else { return false };

@@ -31,7 +31,9 @@ by = "key"
 [roles.employee]
 members = [{ linked = true }]
 allow = [
-  { kinds = ["Worker", "SkillAssertion"], actions = ["read"], scope = "own_record" },
+  { kinds = ["Worker", "SkillAssertion"], actions = ["read", "identify"], scope = "own_record" },
+  { kinds = ["Skill"], actions = ["read"], scope = "all" },
+  { kinds = ["Worker"], actions = ["update"], scope = "own_record", fields = ["contestation"] },
   { kinds = ["SkillAssertion"], actions = ["create", "update", "retire"], scope = "own_record", with = { method = ["SELF"] } },
   { kinds = ["SkillAssertion"], actions = ["update"], scope = "own_record", fields = ["contestation"] },
 ]
@@ -51,38 +53,38 @@ allow = [
 ]
 "#;
 
-fn service(owner: &TestOwner) -> OwnerService {
+pub(super) fn service(owner: &TestOwner) -> OwnerService {
     let policy = Policy::parse("policy.toml", POLICY).expect("a policy");
     owner.service.clone().with_policy(PolicyHandle::fixed(policy))
 }
 
-fn caller(worker: &str, groups: &[&str]) -> Caller {
+pub(super) fn caller(worker: &str, groups: &[&str]) -> Caller {
     let claims = json!({"worker": worker, "groups": groups}).as_object().cloned().expect("an object");
     Caller::new(worker, []).with_claims(claims)
 }
 
-fn header(key: &str) -> Option<Header> {
+pub(super) fn header(key: &str) -> Option<Header> {
     Some(Header { key: Some(key.to_owned()), name: Some(key.to_owned()), ..Header::default() })
 }
 
-fn bytes(id: Uuid) -> Option<Vec<u8>> {
+pub(super) fn bytes(id: Uuid) -> Option<Vec<u8>> {
     Some(id.as_bytes().to_vec())
 }
 
-fn record(entity: Entity) -> Record {
+pub(super) fn record(entity: Entity) -> Record {
     Record { entity: Some(entity) }
 }
 
-async fn made(owner: &TestOwner, entity: Entity) -> Uuid {
+pub(super) async fn made(owner: &TestOwner, entity: Entity) -> Uuid {
     id(&owner.one(create(record(entity))).await)
 }
 
-async fn answer(service: &OwnerService, caller: &Caller, command: Command) -> ItemResult {
+pub(super) async fn answer(service: &OwnerService, caller: &Caller, command: Command) -> ItemResult {
     let response: ApplyResponse = service.apply(caller, batch(vec![command])).await.expect("an answer");
     response.items.into_iter().next().expect("an item")
 }
 
-fn refused(item: &ItemResult) -> (Outcome, Vec<(&str, ProblemCode)>) {
+pub(super) fn refused(item: &ItemResult) -> (Outcome, Vec<(&str, ProblemCode)>) {
     let problems = item.problems.iter().map(|problem| (problem.field.as_str(), problem.code())).collect();
     (item.outcome(), problems)
 }
@@ -90,14 +92,14 @@ fn refused(item: &ItemResult) -> (Outcome, Vec<(&str, ProblemCode)>) {
 const ABSENT: (&str, ProblemCode) = ("id", ProblemCode::NotFound);
 
 /// Unit `a` with `b` below it, and `c` elsewhere; ada works in and heads `a`, bob works in `b`, cleo in `c`.
-struct Organisation {
-    units: [Uuid; 3],
-    positions: [Uuid; 3],
-    workers: [Uuid; 3],
+pub(super) struct Organisation {
+    pub(super) units: [Uuid; 3],
+    pub(super) positions: [Uuid; 3],
+    pub(super) workers: [Uuid; 3],
     skill: Uuid,
 }
 
-async fn organisation(owner: &TestOwner) -> Organisation {
+pub(super) async fn organisation(owner: &TestOwner) -> Organisation {
     let unit = |key: &str, parent: Option<Uuid>| {
         Entity::OrgUnit(OrgUnit { header: header(key), parent_id: parent.and_then(bytes), ..OrgUnit::default() })
     };
@@ -117,7 +119,7 @@ async fn organisation(owner: &TestOwner) -> Organisation {
 }
 
 impl Organisation {
-    fn claim(&self, worker: usize, method: AssertionMethod) -> Record {
+    pub(super) fn claim(&self, worker: usize, method: AssertionMethod) -> Record {
         record(Entity::SkillAssertion(SkillAssertion {
             worker_id: bytes(self.workers[worker]),
             skill_id: bytes(self.skill),
@@ -145,7 +147,7 @@ pub(crate) async fn a_worker_writes_own_claims_and_finds_no_other(database: Data
     let said = answer(&service, &bob, create(organisation.claim(1, AssertionMethod::Test))).await;
     assert_eq!(refused(&said), (Outcome::Invalid, vec![("method", ProblemCode::Forbidden)]));
     let said = answer(&service, &bob, create(organisation.claim(2, AssertionMethod::Self_))).await;
-    assert_eq!(refused(&said), (Outcome::Invalid, vec![("", ProblemCode::Forbidden)]));
+    assert_eq!(refused(&said), (Outcome::Invalid, vec![("worker_id", ProblemCode::NotFound)]));
 
     // What others say can be contested and not changed; the claims of others are not there.
     let said = answer(&service, &bob, update(by_id(by_manager), &["level"], level(5))).await;
@@ -179,7 +181,7 @@ pub(crate) async fn a_worker_writes_own_claims_and_finds_no_other(database: Data
     assert!(matches!(service.apply(&bob, batch(vec![create(worker)])).await, Err(ApplyError::Forbidden(_))));
     let stranger = caller("nobody", &[]);
     let said = answer(&service, &stranger, create(organisation.claim(1, AssertionMethod::Self_))).await;
-    assert_eq!(refused(&said), (Outcome::Invalid, vec![("", ProblemCode::Forbidden)]));
+    assert_eq!(refused(&said), (Outcome::Invalid, vec![("worker_id", ProblemCode::NotFound)]));
 }
 
 pub(crate) async fn a_manager_writes_within_the_own_units(database: Database) {
@@ -189,7 +191,7 @@ pub(crate) async fn a_manager_writes_within_the_own_units(database: Database) {
     let said = answer(&service, &ada, create(organisation.claim(1, AssertionMethod::Manager))).await;
     assert_eq!(said.outcome(), Outcome::Created, "{:?}", said.problems);
     let said = answer(&service, &ada, create(organisation.claim(2, AssertionMethod::Manager))).await;
-    assert_eq!(refused(&said), (Outcome::Invalid, vec![("", ProblemCode::Forbidden)]));
+    assert_eq!(refused(&said), (Outcome::Invalid, vec![("worker_id", ProblemCode::NotFound)]));
 
     // A position can be moved within the units, and not out of them; one elsewhere is not there.
     let in_unit = |unit: usize| {
@@ -198,7 +200,7 @@ pub(crate) async fn a_manager_writes_within_the_own_units(database: Database) {
     let moved = answer(&service, &ada, update(by_id(organisation.positions[1]), &["org_unit_id"], in_unit(0))).await;
     assert_eq!(moved.outcome(), Outcome::Updated, "{:?}", moved.problems);
     let out = answer(&service, &ada, update(by_id(organisation.positions[1]), &["org_unit_id"], in_unit(2))).await;
-    assert_eq!(refused(&out), (Outcome::Invalid, vec![("", ProblemCode::Forbidden)]));
+    assert_eq!(refused(&out), (Outcome::Invalid, vec![("org_unit_id", ProblemCode::NotFound)]));
     let elsewhere =
         answer(&service, &ada, update(by_id(organisation.positions[2]), &["org_unit_id"], in_unit(0))).await;
     assert_eq!(refused(&elsewhere), (Outcome::Invalid, vec![ABSENT]));
@@ -212,7 +214,9 @@ pub(crate) async fn a_manager_writes_within_the_own_units(database: Database) {
         })))
     };
     assert_eq!(answer(&service, &ada, place(1, 0)).await.outcome(), Outcome::Created);
-    let own = answer(&service, &ada, place(0, 2)).await;
+    let far = answer(&service, &ada, place(0, 2)).await;
+    assert_eq!(refused(&far), (Outcome::Invalid, vec![("position_id", ProblemCode::NotFound)]));
+    let own = answer(&service, &ada, place(0, 1)).await;
     assert_eq!(refused(&own), (Outcome::Invalid, vec![("worker_id", ProblemCode::Forbidden)]));
     let head = record(Entity::OrgUnit(OrgUnit { head_id: bytes(organisation.positions[0]), ..OrgUnit::default() }));
     let head = answer(&service, &ada, update(by_id(organisation.units[1]), &["head_id"], head)).await;
@@ -284,7 +288,7 @@ pub(crate) async fn a_lead_writes_within_the_own_initiatives(database: Database)
     }
     for initiative in [other, past] {
         let said = answer(&known, &lead, spend(initiative)).await;
-        assert_eq!(refused(&said), (Outcome::Invalid, vec![("", ProblemCode::Forbidden)]));
+        assert_eq!(refused(&said), (Outcome::Invalid, vec![("initiative_id", ProblemCode::NotFound)]));
     }
     let named = |name: &str| {
         let header = Header { name: Some(name.to_owned()), ..Header::default() };
@@ -299,5 +303,5 @@ pub(crate) async fn a_lead_writes_within_the_own_initiatives(database: Database)
     assert_eq!(refused(&place), (Outcome::Invalid, vec![("worker_id", ProblemCode::Forbidden)]));
     // Where nobody knows who somebody is, nothing is theirs.
     let said = answer(&service(&owner), &lead, spend(own)).await;
-    assert_eq!(refused(&said), (Outcome::Invalid, vec![("", ProblemCode::Forbidden)]));
+    assert_eq!(refused(&said), (Outcome::Invalid, vec![("initiative_id", ProblemCode::NotFound)]));
 }
