@@ -243,14 +243,21 @@ fn subject_of(name: &str, relation: &str, fields: &[Field]) -> usize {
 fn personal(options: Option<DynamicMessage>) -> String {
     let Some(options) = options else { return "None".to_owned() };
     let number = |name: &str| options.get_field_by_name(name).and_then(|value| value.as_u32()).unwrap_or_default();
-    let value = |name: &str| {
-        let value = options.get_field_by_name(name)?.as_enum_number()?;
+    let named = |name: &str, value: i32| {
         let descriptor = options.descriptor().get_field_by_name(name)?.kind().as_enum()?.clone();
         let prefix = format!("{}_", constant(descriptor.name()));
         let name = descriptor.get_value(value)?.name().strip_prefix(&prefix)?.to_owned();
         (value != 0).then(|| format!("{}::{}", descriptor.name(), pascal(&name)))
     };
-    let value = |name: &str| value(name).unwrap_or_else(|| panic!("personal data without {name}"));
+    let named = |name: &str, value| named(name, value).unwrap_or_else(|| panic!("personal data without {name}"));
+    let purposes: Vec<String> = match options.get_field_by_name("purpose").as_deref() {
+        Some(Value::List(list)) => {
+            list.iter().filter_map(Value::as_enum_number).map(|value| named("purpose", value)).collect()
+        }
+        _ => Vec::new(),
+    };
+    assert!(!purposes.is_empty(), "personal data without purpose");
+    let basis = options.get_field_by_name("legal_basis").and_then(|value| value.as_enum_number()).unwrap_or_default();
     let identifying = options.get_field_by_name("identifying").and_then(|value| value.as_bool()).unwrap_or(false);
     let naming = match options.get_field_by_name("naming").and_then(|value| value.as_enum_number()) {
         Some(1) => "Some(Naming::Handle)",
@@ -259,9 +266,9 @@ fn personal(options: Option<DynamicMessage>) -> String {
     };
     assert!(identifying || naming == "None", "a name that tells nobody who somebody is");
     format!(
-        "Some(Personal {{ purpose: {}, legal_basis: {}, retention_days: {}, identifying: {identifying}, naming: {naming} }})",
-        value("purpose"),
-        value("legal_basis"),
+        "Some(Personal {{ purposes: &[{}], legal_basis: {}, retention_days: {}, identifying: {identifying}, naming: {naming} }})",
+        purposes.join(", "),
+        named("legal_basis", basis),
         number("retention_days"),
     )
 }

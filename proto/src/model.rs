@@ -117,8 +117,8 @@ pub struct KindInfo {
 /// What is laid down about personal data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Personal {
-    /// What they may be used for.
-    pub purpose: Purpose,
+    /// What they may be used for; at least one thing.
+    pub purposes: &'static [Purpose],
     /// Why they may be kept.
     pub legal_basis: LegalBasis,
     /// How many days after the person has left they are kept.

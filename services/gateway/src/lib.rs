@@ -11,6 +11,7 @@ pub mod graphql;
 pub mod http;
 mod journal;
 pub mod live;
+pub mod place_seal;
 pub mod read_log;
 pub mod schema_check;
 mod search;

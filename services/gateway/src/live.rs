@@ -1,12 +1,11 @@
 //! The graph that answers: published as a whole, taken once for each request, replaced while requests go on.
 
 use std::{
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, OnceLock, PoisonError, RwLock},
     time::Duration,
 };
 
 use arc_swap::ArcSwap;
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use prost::Message;
 use spil_graph::{Graph, Sight};
 use spil_proto::{
@@ -15,7 +14,10 @@ use spil_proto::{
 };
 use tokio::sync::watch;
 
-use crate::journal::{Journal, Logged, Spot, Stand};
+use crate::{
+    journal::{Journal, Logged, Spot, Stand},
+    place_seal,
+};
 
 /// A state of the graph, and where it stands with each owner.
 pub struct Published {
@@ -25,7 +27,17 @@ pub struct Published {
     pub owners: [PublishedOwner; 3],
     /// What changed, and when.
     pub(crate) changes: Changes,
+    /// The same state as those see it who asked lately.
+    seen: RwLock<Vec<Seen>>,
+    /// The consistency token, once it was asked for.
+    token: OnceLock<String>,
 }
+
+/// What is seen by a sight.
+type Seen = (Arc<Sight>, Arc<Published>);
+
+/// For how many sights a state is kept as it is seen: most requests are of few kinds of viewers.
+const MOST_SEEN: usize = 16;
 
 /// How a state of the graph came about.
 #[derive(Clone, Debug, Default)]
@@ -112,14 +124,34 @@ impl Published {
         if sight.is_everything() {
             return Arc::clone(self);
         }
-        let graph = self.graph.seen_by(sight);
-        Arc::new(Self { graph, owners: self.owners.clone(), changes: self.changes.clone() })
+        let find = |seen: &[Seen]| {
+            seen.iter().find(|(of, _)| Arc::ptr_eq(of, sight)).map(|(_, published)| Arc::clone(published))
+        };
+        if let Some(published) = find(&self.seen.read().unwrap_or_else(PoisonError::into_inner)) {
+            return published;
+        }
+        let made =
+            Arc::new(Self::of(self.graph.seen_by(sight), self.owners.clone(), self.changes.clone()));
+        let mut seen = self.seen.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(published) = find(&seen) {
+            return published;
+        }
+        if seen.len() == MOST_SEEN {
+            seen.remove(0);
+        }
+        seen.push((Arc::clone(sight), Arc::clone(&made)));
+        made
+    }
+
+    /// A state that came about by some changes.
+    pub(crate) fn of(graph: Graph, owners: [PublishedOwner; 3], changes: Changes) -> Self {
+        Self { graph, owners, changes, seen: RwLock::default(), token: OnceLock::new() }
     }
 
     /// A state whose coming about nobody asks for.
     #[cfg(test)]
     pub(crate) fn new(graph: Graph, owners: [PublishedOwner; 3]) -> Self {
-        Self { graph, owners, changes: Changes::default() }
+        Self::of(graph, owners, Changes::default())
     }
 
     /// Where the graph stands with all owners.
@@ -151,8 +183,8 @@ impl Published {
     }
 
     /// The consistency token: where the graph stands with every owner, as an opaque text.
-    pub fn token(&self) -> String {
-        token(self.owners.iter().map(|owner| owner.cursor.clone().unwrap_or_default()))
+    pub fn token(&self) -> &str {
+        self.token.get_or_init(|| token(self.owners.iter().map(|owner| owner.cursor.clone().unwrap_or_default())))
     }
 }
 
@@ -163,7 +195,7 @@ pub(crate) fn token(cursors: impl IntoIterator<Item = Cursor>) -> String {
         // Writing to memory does not fail; an owner that was never read is an empty message.
         let _ = cursor.encode_length_delimited(&mut bytes);
     }
-    URL_SAFE_NO_PAD.encode(bytes)
+    place_seal::seal(&bytes)
 }
 
 /// Reads a consistency token; `None` if it is none.
@@ -171,7 +203,7 @@ pub fn parse_token(token: &str) -> Option<[Cursor; 3]> {
     if token.len() > 512 {
         return None;
     }
-    let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
+    let bytes = place_seal::open(token)?;
     let mut rest = bytes.as_slice();
     let mut next = || Cursor::decode_length_delimited(&mut rest).ok();
     let cursors = [next()?, next()?, next()?];
@@ -190,7 +222,7 @@ impl Live {
     pub fn empty() -> Self {
         let owners = Owner::ALL.map(|owner| PublishedOwner { owner, cursor: None, status: Arc::default() });
         Self {
-            current: ArcSwap::from_pointee(Published { graph: Graph::new(), owners, changes: Changes::default() }),
+            current: ArcSwap::from_pointee(Published::of(Graph::new(), owners, Changes::default())),
             changed: watch::Sender::new(0),
             journal: Journal::default(),
         }

@@ -29,8 +29,15 @@ pub struct SubjectExport {
     pub records: usize,
     /// How many changes of such records are known.
     pub changes: usize,
-    /// What it holds of what tells who the person is.
+    /// The personal fields that it tells.
     pub(crate) told: FieldBits,
+}
+
+impl SubjectExport {
+    /// The names of the personal fields that it tells, as the access log has them.
+    pub fn fields(&self) -> Vec<String> {
+        reads::names(self.told)
+    }
 }
 
 /// Why it can not be had.
@@ -284,9 +291,7 @@ impl Gatherer {
             if value.is_null() {
                 continue;
             }
-            if info.identifies(field.index) {
-                self.told |= reads::single(entity.kind(), field.index);
-            }
+            self.told |= reads::single(entity.kind(), field.index);
             shown.insert(field.name.to_owned(), json_of(field, &value));
         }
         shown
@@ -364,10 +369,10 @@ mod tests {
         assert_eq!((&shown["kind"], &shown["from"]), (&json!("Assignment"), &json!("2022-01-08")));
         assert_eq!(shown["workerId"], json!(global_id::encode(PERSON.0, PERSON.1)));
         assert_eq!(shown["id"], json!(global_id::encode(Kind::Assignment, Uuid::from_u128(1))));
-        assert_eq!(gatherer.told, 0);
+        assert_eq!(reads::names(gatherer.told), ["Assignment.workerId", "Assignment.from"]);
         worker.entity_mut().expect("a worker").set(field::NAME, Value::Text("Ada".into())).expect("a name");
         assert_eq!(gatherer.whole(&worker)["name"], "Ada");
-        assert_eq!(reads::names(gatherer.told), ["Worker.name"]);
+        assert_eq!(reads::names(gatherer.told), ["Worker.name", "Assignment.workerId", "Assignment.from"]);
         let sponsored = Initiative { header: header(2), sponsor_id: Some(bytes(7)), ..Initiative::default() };
         let sponsored = Record { entity: Some(Entity::Initiative(sponsored)) };
         assert_eq!(gatherer.tie(&sponsored), Tie::Refers(vec!["sponsorId"]));

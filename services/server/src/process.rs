@@ -25,6 +25,7 @@ use spil_gateway::{
     },
     http::{HttpConfig, HttpLimits, HttpServer},
     live::Live,
+    place_seal,
     read_log::ReadLog,
 };
 use spil_proto::{model::Owner, owner::OwnerClient};
@@ -199,7 +200,9 @@ impl Process {
             .await
             .map_err(|source| StartError::DataFolder { path: config.data_folder().to_owned(), source })?;
         config.check_production()?;
-        let signer = Signer::new(&read_key(config)?)?;
+        let key = read_key(config)?;
+        place_seal::share(&key.derive("places in logs"));
+        let signer = Signer::new(&key)?;
         let trust = Trust::in_issuers(TrustedIssuers::start(&config.issuers)?);
         let trust = match config.profile {
             Profile::Development => trust.and_development(&signer),

@@ -70,6 +70,7 @@ async fn a_purpose_is_one_that_is_known_and_is_written_down() {
     let noted: Vec<_> = log.lines().filter(|line| line.contains("a request names a purpose")).collect();
     assert!(noted.iter().all(|line| line.contains(KNOWN) && !line.contains(&token)), "{noted:?}");
     let of = |name: &str| noted.iter().filter(|line| line.contains(name)).count();
-    assert_eq!((of("Named"), of("Socket"), of("Unnamed")), (3, 2, 0), "{log}");
-    assert_eq!(of(subject), 2);
+    // The same within a minute is one line.
+    assert_eq!((of("Named"), of("Socket"), of("Unnamed")), (1, 1, 0), "{log}");
+    assert_eq!(of(subject), 1);
 }

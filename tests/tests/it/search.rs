@@ -1,6 +1,7 @@
 //! What was just written is found by its words, and reached along its relations.
 
 use serde_json::{Value, json};
+use spil_auth::Permission;
 use spil_tests::{Client, Spil};
 
 use crate::mutation::create;
@@ -35,6 +36,36 @@ async fn a_search_shows_what_its_caller_has_written() {
     }
     assert_eq!(found(&client, "klachten").await["totalCount"], 10);
     assert_eq!(spil.stop().await, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_are_found_by_the_texts_that_are_seen_and_by_no_others() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("policy.toml");
+    let policy = r#"
+version = 1
+[roles.all]
+members = [{ claim = "scope", value = "write" }]
+allow = [{ actions = ["read", "create"], scope = "all" }]
+[roles.some]
+members = [{ claim = "scope", value = "read" }]
+allow = [
+  { kinds = ["*"], except = ["Capability"], actions = ["read"], scope = "all" },
+  { kinds = ["Capability"], actions = ["read"], scope = "all", fields = ["name", "translations"] },
+]
+"#;
+    std::fs::write(&path, policy).expect("written");
+    let spil = Spil::builder(folder.path()).env("SPIL_POLICY", path.display().to_string()).start().await;
+    create(&spil.client(), json!({"key": "SECRET", "name": "Permits", "description": "hidden words"})).await;
+    create(&spil.client(), json!({"key": "OTHER", "name": "Roads", "description": "permits of another kind"})).await;
+    let reader = spil.client().with_token(spil.token("reader", &[Permission::Read]));
+    let of = |text: &str, count: u64| (text.to_owned(), count);
+    for (text, count) in [of("permits", 1), of("roads", 1), of("hidden", 0), of("SECRET", 0), of("another", 0)] {
+        assert_eq!(found(&reader, &text).await["totalCount"], count, "{text}");
+    }
+    for (text, count) in [of("permits", 2), of("hidden", 1), of("SECRET", 1)] {
+        assert_eq!(found(&spil.client(), &text).await["totalCount"], count, "{text}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

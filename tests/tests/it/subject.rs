@@ -118,5 +118,8 @@ async fn a_person_gets_everything_that_is_kept_and_nobody_else_without_a_trace()
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     let written: Value = serde_json::from_slice(&std::fs::read(&file).expect("a file")).expect("JSON");
     assert_eq!(written, again);
+    let log = own.ask(LOG, json!({"id": ada})).await["node"]["accessLog"]["nodes"].take();
+    let newest = (&log[0]["reader"], &log[0]["operation"], &log[0]["fields"]);
+    assert_eq!(newest, (&json!("shell"), &json!("spil subject export"), &log[1]["fields"]));
     assert_eq!(spil.stop().await, Some(0));
 }

@@ -25,6 +25,7 @@ pub struct View {
     viewer: Viewer,
     sight: Arc<Sight>,
     own: Arc<Own>,
+    identifies_others: bool,
 }
 
 impl View {
@@ -56,11 +57,15 @@ impl View {
 
     /// Whether who people are is seen of others than the viewer, by some right that has its purpose.
     pub fn identifies_others(&self) -> bool {
-        Kind::ALL.iter().any(|kind| {
-            let rights = self.viewer.rights(Action::Identify, *kind);
-            rights.iter().any(|right| right.scope != spil_access::Scope::OwnRecord)
-        })
+        self.identifies_others
     }
+}
+
+fn identifies_others(viewer: &Viewer) -> bool {
+    Kind::ALL.iter().any(|kind| {
+        let rights = viewer.rights(Action::Identify, *kind);
+        rights.iter().any(|right| right.scope != spil_access::Scope::OwnRecord)
+    })
 }
 
 /// What is kept of a viewer.
@@ -70,6 +75,7 @@ struct Kept {
     states: Vec<(Kind, u64)>,
     sight: Arc<Sight>,
     own: Arc<Own>,
+    identifies_others: bool,
 }
 
 /// The sights of those who asked lately.
@@ -95,7 +101,12 @@ impl Sights {
             return self.make(viewer, published, day);
         }
         let (sights, viewer, published) = (Arc::clone(self), viewer.clone(), Arc::clone(published));
-        let nothing = View { viewer: viewer.clone(), sight: Arc::new(Sight::nothing()), own: Arc::default() };
+        let nothing = View {
+            viewer: viewer.clone(),
+            sight: Arc::new(Sight::nothing()),
+            own: Arc::default(),
+            identifies_others: false,
+        };
         let made = tokio::task::spawn_blocking(move || sights.make(&viewer, &published, day)).await;
         // If the work was cut off, nothing is seen rather than too much.
         made.unwrap_or(nothing)
@@ -134,16 +145,28 @@ impl Sights {
         if viewer.has_own() && !(found.day == day && found.states.iter().all(is_as_it_was)) {
             return None;
         }
-        Some(View { viewer: viewer.clone(), sight: Arc::clone(&found.sight), own: Arc::clone(&found.own) })
+        Some(View {
+            viewer: viewer.clone(),
+            sight: Arc::clone(&found.sight),
+            own: Arc::clone(&found.own),
+            identifies_others: found.identifies_others,
+        })
     }
 
     fn make(&self, viewer: &Viewer, published: &Published, day: i32) -> View {
         let own = Arc::new(if viewer.has_own() { Own::find(viewer, &published.graph, day) } else { Own::default() });
         let sight = Arc::new(compile::sight(viewer, &own, &published.graph));
-        let made = Kept { day, states: states(viewer, published), sight: Arc::clone(&sight), own: Arc::clone(&own) };
+        let identifies_others = identifies_others(viewer);
+        let made = Kept {
+            day,
+            states: states(viewer, published),
+            sight: Arc::clone(&sight),
+            own: Arc::clone(&own),
+            identifies_others,
+        };
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.put(viewer.key(), made);
-        View { viewer: viewer.clone(), sight, own }
+        View { viewer: viewer.clone(), sight, own, identifies_others }
     }
 }
 

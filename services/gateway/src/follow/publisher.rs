@@ -133,8 +133,7 @@ impl Workbench<'_> {
 
     fn publish(&mut self) {
         if self.dirty.take().is_some() {
-            let published =
-                Published { graph: self.graph.clone(), owners: self.owners.clone(), changes: self.changes.clone() };
+            let published = Published::of(self.graph.clone(), self.owners.clone(), self.changes.clone());
             self.live.publish(published, std::mem::take(&mut self.revisions));
             self.changes.number += 1;
         }

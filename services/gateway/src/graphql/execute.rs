@@ -28,7 +28,7 @@ use super::{
     fetch::{Fetched, Need},
     people::CountedPeople,
     plan::{Item, NodeItems, Place, QueryField, RecordField, What},
-    reads::{Reads, Recorder},
+    reads::{Reads, Recorder, known},
     schema::SpilSchema,
 };
 use crate::{access::View, aggregate::Counted, live::Published, search::Indexed};
@@ -138,9 +138,16 @@ impl<'a> Writer<'a> {
         self
     }
 
-    /// What was told of people so far.
+    /// What was told of people so far, known by it or not.
+    pub(super) fn take_told(&mut self) -> Reads {
+        self.recorder.take().map(|recorder| recorder.into_told()).unwrap_or_default()
+    }
+
+    /// What was told so far of people who are known by it.
     pub(super) fn take_reads(&mut self) -> Reads {
-        self.recorder.take().map(|recorder| recorder.into_reads()).unwrap_or_default()
+        let mut reads = self.take_told();
+        known(&mut reads);
+        reads
     }
 
     /// The same with fewer bytes that it may write, about.

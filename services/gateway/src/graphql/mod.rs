@@ -37,7 +37,7 @@ use std::{
     time::Duration,
 };
 
-use apollo_compiler::{response::JsonMap, validation::Valid};
+use apollo_compiler::{Name, response::JsonMap, validation::Valid};
 use bytes::Bytes;
 use futures::Stream;
 use serde_json::json;
@@ -148,6 +148,8 @@ pub struct Engine {
     subscriptions: Subscriptions,
     /// The index for searches, made when it is first needed.
     search: OnceLock<Arc<Search>>,
+    /// Which purposes were named lately.
+    noted: purpose::Noted,
     /// Where it is kept who read what about people; without it nobody is told who others are.
     read_log: Option<Arc<ReadLog>>,
 }
@@ -174,6 +176,7 @@ impl Engine {
             exports: Semaphore::new(1),
             subscriptions,
             search,
+            noted: purpose::Noted::default(),
             read_log: None,
         }
     }
@@ -286,7 +289,8 @@ impl Engine {
         let given = request.variables.as_ref().unwrap_or(&none);
         let variables = variables::read(&self.schema.schema, operation, given)?;
         let plan = self.documents.plan(&prepared, operation, &variables).map_err(one)?;
-        Ok(Planned { prepared, variables, plan })
+        let operation = operation.name.clone();
+        Ok(Planned { prepared, operation, variables, plan })
     }
 
     async fn run(
@@ -298,8 +302,9 @@ impl Engine {
         allowed: Allowed,
     ) -> Result<Response, Vec<GraphqlError>> {
         let one = |error: GraphqlError| vec![error];
-        let Planned { prepared, variables, plan } = planned;
-        note_purpose(caller, &request);
+        let Planned { prepared, operation, variables, plan } = planned;
+        let ran = operation.as_deref();
+        self.noted.note(caller, request.purpose, ran);
         match plan.root {
             Root::Mutation(_) if allowed == Allowed::Queries => {
                 return Err(one(GraphqlError::new(Code::MethodNotAllowed, "a mutation is sent by POST")));
@@ -330,7 +335,7 @@ impl Engine {
                     false => None,
                 };
                 let reader = (view.identifies_others() || plan.fetches())
-                    .then(|| Self::reader(caller, &viewer, request.operation_name.as_deref(), request.origin));
+                    .then(|| Self::reader(caller, &viewer, ran, request.origin));
                 let run = QueryRun {
                     schema: self.schema,
                     prepared,
@@ -347,7 +352,7 @@ impl Engine {
                 self.query(run, request.operation_name, reader).await
             }
             Root::Mutation(items) => {
-                let reader = Self::reader(caller, &viewer, request.operation_name.as_deref(), request.origin);
+                let reader = Self::reader(caller, &viewer, ran, request.origin);
                 Ok(self.mutate((caller, &viewer, &reader), token, items, &bound, published).await)
             }
             Root::Subscription(_) => Err(one(Halt::Mismatch.into())),
@@ -404,16 +409,10 @@ impl Engine {
 /// A request that can be run.
 struct Planned {
     prepared: Arc<Prepared>,
+    /// The name of the operation that is run, whether the request says it or not.
+    operation: Option<Name>,
     variables: Valid<JsonMap>,
     plan: Arc<Plan>,
-}
-
-/// Writes down that somebody names a purpose. The operation is one that the document has, so its name is no value.
-fn note_purpose(caller: &Caller, request: &Request) {
-    if let Some(purpose) = request.purpose {
-        let (subject, operation) = (caller.subject(), request.operation_name.as_deref().unwrap_or_default());
-        tracing::info!(subject, purpose = purpose::name(purpose), operation, "a request names a purpose");
-    }
 }
 
 /// The index as it shows a state of the graph, or, where that takes too long, as it is.

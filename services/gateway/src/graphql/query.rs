@@ -48,7 +48,7 @@ pub(super) struct QueryRun {
 /// An answer that is written, and not yet given.
 pub(super) struct Written {
     pub(super) body: Vec<u8>,
-    /// What it tells of people.
+    /// What it tells of people, known by it or not.
     pub(super) reads: Reads,
     /// What the owners have to be asked before it is whole.
     pub(super) needs: Vec<Need>,
@@ -75,7 +75,7 @@ impl QueryRun {
         writer.raw("{\"data\":");
         writer.query(items, introspected)?;
         end(writer.out_mut(), &self.published);
-        let (left, reads) = (writer.left(), writer.take_reads());
+        let (left, reads) = (writer.left(), writer.take_told());
         let needs = std::mem::take(&mut writer.needs);
         Ok(Written { body: writer.into_bytes(), reads, needs, left })
     }
@@ -169,10 +169,11 @@ impl Engine {
 
     /// The answer to a query, once it is kept what it tells of people.
     async fn finish(&self, result: Result<Written, Halt>, reader: Option<&Reader>) -> Response {
-        let written = match result {
+        let mut written = match result {
             Ok(written) => written,
             Err(halt) => return failed(&[halt.into()]),
         };
+        reads::known(&mut written.reads);
         if let Some(reader) = reader
             && let Err(error) = self.keep_reads(reader, &written.reads).await
         {

@@ -1,6 +1,8 @@
-//! What an answer tells of who people are: kept in a read log before the answer leaves.
+//! What an answer tells of people who are known by it: kept in a read log before the answer leaves.
 
-use std::{collections::HashMap, sync::LazyLock};
+mod fields;
+
+use std::{collections::HashMap, mem};
 
 use spil_access::Viewer;
 use spil_auth::Caller;
@@ -19,112 +21,157 @@ use crate::{
     access::View,
     read_log::{Reader, Unlogged},
 };
+pub(super) use fields::identifying;
+pub(crate) use fields::{FieldBits, names, single};
 
-/// The most people about whom one answer may tell.
+/// The most people whom one answer may identify.
 pub(super) const MAX_PEOPLE: usize = 10_000;
-
-/// Some of [`FIELDS`], a bit for each.
-pub(crate) type FieldBits = u128;
-
-/// Every field that tells who somebody is.
-static FIELDS: LazyLock<Vec<(Kind, usize)>> = LazyLock::new(|| {
-    let of = |kind: &Kind| {
-        let kind = *kind;
-        kind.info().fields().filter(move |info| kind.info().identifies(info.index)).map(move |info| (kind, info.index))
-    };
-    Kind::ALL.iter().flat_map(of).collect()
-});
-
-/// Where the fields of each kind begin in [`FIELDS`], by the number of the kind; none for most.
-static FIRST: LazyLock<HashMap<Kind, usize>> = LazyLock::new(|| {
-    let mut first = HashMap::new();
-    for (place, (kind, _)) in FIELDS.iter().enumerate() {
-        first.entry(*kind).or_insert(place);
-    }
-    first
-});
-
-/// A field as a set of fields; empty if it tells nobody who somebody is.
-fn bit(kind: Kind, field: usize) -> FieldBits {
-    let Some(first) = FIRST.get(&kind) else { return 0 };
-    let of_kind = FIELDS.iter().skip(*first).take_while(|(of, _)| *of == kind);
-    of_kind.zip(*first..).find(|((_, found), _)| *found == field).map_or(0, |(_, place)| 1 << place)
-}
-
-/// The names of some fields: `Worker.email`.
-pub(crate) fn names(bits: FieldBits) -> Vec<String> {
-    let name = |(kind, field): &(Kind, usize)| {
-        let info = kind.info();
-        format!("{}.{}", info.name, info.field(*field).map_or("", |field| field.name))
-    };
-    FIELDS.iter().enumerate().filter(|(place, _)| bits & (1 << place) != 0).map(|(_, field)| name(field)).collect()
-}
+/// The most people about whom one answer may tell anything, known by it or not.
+const MAX_TOLD: usize = 100_000;
+/// How many selections are remembered. Of more than that some are looked through again.
+const SELECTIONS: usize = 32;
 
 /// What was told, by person.
 pub(crate) type Reads = HashMap<Uuid, FieldBits>;
 
-/// Notes what an answer tells of others than whoever reads it.
-#[derive(Default)]
+/// What a filter looks at of people.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Looked {
+    /// The way to the records that it looks at.
+    pub(super) way: Vec<Step>,
+    /// Their kind.
+    pub(super) kind: Kind,
+    /// Which of their fields.
+    pub(super) fields: FieldBits,
+    /// Which references it follows, from them or to them.
+    pub(super) followed: FieldBits,
+}
+
+/// Notes what an answer tells of others than whoever reads it. It is about one graph.
 pub(super) struct Recorder {
     own: Option<Uuid>,
     reads: Reads,
-    /// What selections that were met hold, by where they are.
-    selections: HashMap<(usize, Kind), FieldBits>,
+    /// How many of them are identified.
+    identified: usize,
+    /// Who was told about last: most often the next record is about the same person.
+    last: (Uuid, FieldBits),
+    /// Selections that were met, by where they are.
+    selections: [Selection; SELECTIONS],
+}
+
+/// What a selection holds of a kind.
+#[derive(Clone, Copy, Default)]
+struct Selection {
+    at: usize,
+    kind: Option<Kind>,
+    bits: FieldBits,
+    /// Those of them that are seen of every record that is.
+    open: FieldBits,
 }
 
 impl Recorder {
     /// A recorder for an answer to somebody, who may be a worker.
     pub(super) fn new(own: Option<Uuid>) -> Self {
-        Self { own, ..Self::default() }
+        let selections = [Selection::default(); SELECTIONS];
+        Self { own, reads: Reads::new(), identified: 0, last: (Uuid::nil(), 0), selections }
     }
 
     /// What was told.
-    pub(super) fn into_reads(self) -> Reads {
+    pub(super) fn into_told(mut self) -> Reads {
+        self.put(Uuid::nil(), 0);
         self.reads
     }
 
     /// Notes the fields of a record that are being written.
+    #[inline]
     pub(super) fn selected(&mut self, graph: &Graph, place: Place, items: &[Item<RecordField>]) -> Result<(), Halt> {
-        let bits = *self
-            .selections
-            .entry((items.as_ptr().addr(), place.kind))
-            .or_insert_with(|| items.iter().fold(0, |bits, item| bits | of_item(place.kind, &item.what)));
-        self.told(graph, place, bits)
+        let at = items.as_ptr().addr();
+        let slot = (at >> 4 ^ at >> 9) % SELECTIONS;
+        let Some(known) = self.selections.get_mut(slot) else { return Ok(()) };
+        if known.at != at || known.kind != Some(place.kind) {
+            let bits = items.iter().fold(0, |bits, item| bits | of_item(place.kind, &item.what));
+            let is_open = |field| graph.sight().is_none_or(|sight| sight.shows(place.kind, field));
+            let open = fields::each(bits).filter(|(field, _)| is_open(*field)).fold(0, |open, (_, bit)| open | bit);
+            *known = Selection { at, kind: Some(place.kind), bits, open };
+        }
+        let Selection { bits, open, .. } = *known;
+        if bits == 0 {
+            return Ok(());
+        }
+        let shown = open | shown(graph, place, bits & !open);
+        self.tell(graph, place, shown)
     }
 
     /// Notes fields of a record that are told by whatever way.
     pub(super) fn told(&mut self, graph: &Graph, place: Place, bits: FieldBits) -> Result<(), Halt> {
-        if bits == 0 {
+        self.tell(graph, place, shown(graph, place, bits))
+    }
+
+    /// Notes references by which a record was come to, or is left, if it is about a person.
+    pub(super) fn come_by(&mut self, graph: &Graph, place: Place, followed: FieldBits) -> Result<(), Halt> {
+        let info = place.kind.info();
+        if followed != 0 && (info.person || info.subject.is_some()) {
+            self.tell(graph, place, followed)?;
+        }
+        Ok(())
+    }
+
+    /// Notes fields that are seen of a record.
+    fn tell(&mut self, graph: &Graph, place: Place, shown: FieldBits) -> Result<(), Halt> {
+        if shown == 0 {
             return Ok(());
         }
         let Place { kind, row } = place;
-        let table = graph.table(kind);
-        let mut shown = 0;
-        let first = FIRST.get(&kind).copied().unwrap_or_default();
-        let fields = FIELDS.iter().zip(0..).skip(first).take_while(|((of, _), _)| *of == kind);
-        for ((_, field), place) in fields {
-            let bit: FieldBits = 1 << place;
-            if bits & bit != 0 && table.shows(row, *field) {
-                shown |= bit;
-            }
-        }
         let info = kind.info();
-        let person = match info.subject {
-            _ if info.person => Some(table.id(row)),
-            None => None,
-            Some(subject) => match graph.value(kind, row, subject) {
-                Value::Id(id) => Some(id),
-                _ => None,
-            },
+        let referred = |field| match graph.value(kind, row, field) {
+            Value::Id(id) => Some(id),
+            _ => None,
         };
-        let Some(person) = person.filter(|person| shown != 0 && self.own != Some(*person)) else { return Ok(()) };
-        *self.reads.entry(person).or_default() |= shown;
-        if self.reads.len() > MAX_PEOPLE { Err(Halt::TooCostly) } else { Ok(()) }
+        match info.subject {
+            _ if info.person => self.note(graph.table(kind).id(row), shown),
+            Some(subject) => referred(subject).map_or(Ok(()), |person| self.note(person, shown)),
+            // Nobody's record; what is personal is whom it leads to.
+            None => fields::each(shown)
+                .try_for_each(|(field, bit)| referred(field).map_or(Ok(()), |person| self.note(person, bit))),
+        }
+    }
+
+    #[inline]
+    fn note(&mut self, person: Uuid, shown: FieldBits) -> Result<(), Halt> {
+        if self.last.0 == person {
+            self.last.1 |= shown;
+            return Ok(());
+        }
+        self.put(person, shown);
+        if self.identified >= MAX_PEOPLE || self.reads.len() >= MAX_TOLD { Err(Halt::TooCostly) } else { Ok(()) }
+    }
+
+    /// Puts down what was told of the last person, and goes on to another.
+    fn put(&mut self, next: Uuid, shown: FieldBits) {
+        let (person, bits) = mem::replace(&mut self.last, (next, shown));
+        if bits == 0 || self.own == Some(person) {
+            return;
+        }
+        let known = self.reads.entry(person).or_default();
+        let was_identified = identifying(*known) != 0;
+        *known |= bits;
+        self.identified += usize::from(!was_identified && identifying(*known) != 0);
     }
 }
 
+/// Leaves of what was told that of people who are known by it: who stays a pseudonym has no reader.
+pub(super) fn known(reads: &mut Reads) {
+    reads.retain(|_, bits| identifying(*bits) != 0);
+}
+
+/// Those of some fields of a kind that are seen of a record.
+fn shown(graph: &Graph, place: Place, bits: FieldBits) -> FieldBits {
+    let table = graph.table(place.kind);
+    fields::each(bits).filter(|(field, _)| table.shows(place.row, *field)).fold(0, |shown, (_, bit)| shown | bit)
+}
+
 fn of_item(kind: Kind, what: &RecordField) -> FieldBits {
-    let one = |field| bit(kind, field);
+    let one = |field| single(kind, field);
     match what {
         RecordField::Name { slot: None } => one(field::NAME),
         RecordField::Name { slot: Some(_) } => one(field::NAME) | one(field::TRANSLATIONS),
@@ -147,51 +194,63 @@ fn of_item(kind: Kind, what: &RecordField) -> FieldBits {
 
 /// The key of a kind as a set of fields, or the external ids.
 pub(super) fn lookup(kind: Kind, by_key: bool) -> FieldBits {
-    bit(kind, if by_key { field::KEY } else { field::EXTERNAL_IDS })
+    single(kind, if by_key { field::KEY } else { field::EXTERNAL_IDS })
 }
 
-/// What an order is by, of what tells who people are.
+/// What an order is by, of what is kept of people.
 pub(super) fn ordered(kind: Kind, order: &[Order]) -> FieldBits {
     order.iter().fold(0, |bits, order| match order.by {
-        By::Field(field) => bits | bit(kind, field),
+        By::Field(field) => bits | single(kind, field),
         By::Count(_) => bits,
     })
 }
 
-/// A field as a set of fields; empty if it tells nobody who somebody is.
-pub(crate) fn single(kind: Kind, field: usize) -> FieldBits {
-    bit(kind, field)
+/// The references that a list follows from a record.
+pub(super) fn followed(steps: &[Step]) -> FieldBits {
+    fields::followed(steps)
 }
 
-/// What a filter looks at that tells who people are: the way to the records, their kind, the fields.
-pub(super) fn filtered(kind: Kind, filter: &Filter) -> Vec<(Vec<Step>, Kind, FieldBits)> {
+/// What a filter looks at of people.
+pub(super) fn looked_at(kind: Kind, filter: &Filter) -> Vec<Looked> {
     let mut found = Vec::new();
     collect(kind, filter, &mut Vec::new(), &mut found);
     found
 }
 
-fn collect(kind: Kind, filter: &Filter, way: &mut Vec<Step>, found: &mut Vec<(Vec<Step>, Kind, FieldBits)>) {
+fn collect(kind: Kind, filter: &Filter, way: &mut Vec<Step>, found: &mut Vec<Looked>) {
     match filter {
         Filter::And(all) | Filter::Or(all) => all.iter().for_each(|filter| collect(kind, filter, way, found)),
         Filter::Not(filter) => collect(kind, filter, way, found),
-        Filter::Field { field, .. } => {
-            let bits = bit(kind, *field);
-            if bits == 0 {
-                return;
-            }
-            match found.iter_mut().find(|(known, ..)| known == way) {
-                Some((_, _, known)) => *known |= bits,
-                None => found.push((way.clone(), kind, bits)),
-            }
-        }
+        Filter::Field { field, .. } => add(found, way, kind, (single(kind, *field), 0)),
         Filter::Related { steps, to, filter, .. } => {
-            if let Some(filter) = filter {
-                let length = way.len();
-                way.extend(steps);
-                collect(*to, filter, way, found);
-                way.truncate(length);
+            let followed = followed(steps);
+            let is_somebodys = |kind: Kind| kind.info().person || kind.info().subject.is_some();
+            if is_somebodys(kind) {
+                add(found, way, kind, (0, followed));
             }
+            let length = way.len();
+            way.extend(steps);
+            if !is_somebodys(kind) && is_somebodys(*to) {
+                add(found, way, *to, (0, followed));
+            }
+            if let Some(filter) = filter {
+                collect(*to, filter, way, found);
+            }
+            way.truncate(length);
         }
+    }
+}
+
+fn add(found: &mut Vec<Looked>, way: &[Step], kind: Kind, (fields, followed): (FieldBits, FieldBits)) {
+    if fields | followed == 0 {
+        return;
+    }
+    match found.iter_mut().find(|known| known.way == way) {
+        Some(known) => {
+            known.fields |= fields;
+            known.followed |= followed;
+        }
+        None => found.push(Looked { way: way.to_vec(), kind, fields, followed }),
     }
 }
 
@@ -233,23 +292,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_field_that_tells_who_somebody_is_has_its_bit_and_its_person() {
-        assert!(FIELDS.len() <= 128, "a set has too few bits");
-        assert!(FIELDS.contains(&(Kind::Worker, field::KEY)));
-        for (kind, index) in FIELDS.iter() {
-            let bits = bit(*kind, *index);
-            assert_eq!(bits.count_ones(), 1);
-            let info = kind.info();
-            assert_eq!(names(bits), [format!("{}.{}", info.name, info.field(*index).expect("a field").name)]);
-            assert!(info.person || info.subject.is_some(), "whose is {}?", info.name);
-        }
-        assert_eq!(bit(Kind::Capability, field::NAME), 0);
-    }
-
-    #[test]
     fn a_filter_tells_by_which_way_it_looks_at_people() {
         let name = || Filter::Field { field: field::NAME, test: spil_graph::Test::IsNull(true) };
-        let step = Step::Forward { kind: Kind::Assignment, field: field::OWN };
+        let of = |name: &str| Kind::Assignment.info().field_by_name(name).expect("a field").index;
+        let step = Step::Forward { kind: Kind::Assignment, field: of("workerId") };
         let related = Filter::Related {
             steps: vec![step],
             to: Kind::Worker,
@@ -257,7 +303,37 @@ mod tests {
             filter: Some(Box::new(Filter::Not(Box::new(name())))),
         };
         let filter = Filter::And(vec![name(), Filter::Or(vec![related.clone(), related])]);
-        let found = filtered(Kind::Capability, &filter);
-        assert_eq!(found, [(vec![step], Kind::Worker, bit(Kind::Worker, field::NAME))]);
+        let fields = single(Kind::Worker, field::NAME);
+        let followed = single(Kind::Assignment, of("workerId"));
+        let worker = |followed| Looked { way: vec![step], kind: Kind::Worker, fields, followed };
+        assert_eq!(looked_at(Kind::Capability, &filter), [worker(followed)]);
+        let fields = single(Kind::Assignment, field::NAME);
+        let own = Looked { way: Vec::new(), kind: Kind::Assignment, fields, followed };
+        assert_eq!(looked_at(Kind::Assignment, &filter), [own, worker(0)]);
+    }
+
+    #[test]
+    fn only_those_who_are_known_are_kept_and_oneself_is_not() {
+        let level = single(Kind::SkillAssertion, field::OWN + 2);
+        let name = single(Kind::Worker, field::NAME);
+        let [own, somebody, unknown] = [1, 2, 3].map(Uuid::from_u128);
+        let mut recorder = Recorder::new(Some(own));
+        for (person, bits) in
+            [(somebody, level), (own, name | level), (unknown, level), (somebody, name), (unknown, level)]
+        {
+            assert_eq!(recorder.note(person, bits), Ok(()));
+        }
+        let mut told = recorder.into_told();
+        assert_eq!(told, Reads::from([(somebody, name | level), (unknown, level)]));
+        known(&mut told);
+        assert_eq!(told, Reads::from([(somebody, name | level)]));
+    }
+
+    #[test]
+    fn an_answer_identifies_no_more_people_than_can_be_kept() {
+        let name = single(Kind::Worker, field::NAME);
+        let mut recorder = Recorder::new(None);
+        let people = (1..).map(Uuid::from_u128).take_while(|person| recorder.note(*person, name).is_ok()).count();
+        assert_eq!((people, recorder.into_told().len()), (MAX_PEOPLE, MAX_PEOPLE + 1));
     }
 }

@@ -33,7 +33,6 @@ use super::{
     bind::{self, Bound},
     error::{Code, GraphqlError},
     limits::Limits,
-    note_purpose,
     plan::{Root, Slot, Subscribed, SubscriptionField},
     purpose,
 };
@@ -97,8 +96,8 @@ impl Engine {
         request: &Request,
         planned: Planned,
     ) -> Result<Started, GraphqlError> {
-        let Planned { prepared, variables, plan } = planned;
-        note_purpose(caller, request);
+        let Planned { prepared, operation, variables, plan } = planned;
+        self.noted.note(caller, request.purpose, operation.as_deref());
         let policy = self.policy.load();
         let viewer = policy.viewer(caller, request.purpose);
         authorize(&viewer, &plan)?;
@@ -178,7 +177,7 @@ impl Engine {
             let left = at.duration_since(SystemTime::now()).unwrap_or_default();
             Instant::now() + left.min(LONGEST)
         });
-        let reader = Self::reader(caller, &viewer, request.operation_name.as_deref(), request.origin);
+        let reader = Self::reader(caller, &viewer, operation.as_deref(), request.origin);
         let (engine, caller) = (Arc::clone(self), caller.clone());
         let allowed = Allowed { engine, caller, purpose: request.purpose, policy, key: viewer.key(), reader };
         let subscription = Subscription { source, expires, allowed, _seat: seat };

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::{
     Hit, Indexed,
-    index::{HIGH, KIND, LOW, RANK},
+    index::{HIGH, KIND, LOW, RANK, Texts},
     language::SearchLanguage,
     seen::{Seen, Unknown},
     words::{Sought, Word},
@@ -57,11 +57,14 @@ impl Indexed {
         &self,
         sought: &Sought,
         demand: Demand,
-        kinds: Option<&[Kind]>,
+        kinds: Option<&[(Kind, Texts)]>,
         seen: Option<&Seen>,
     ) -> Result<(Vec<Hit>, usize), TantivyError> {
         let query = self.query(sought, demand, kinds);
-        let order = (SortBySimilarityScore, SortByStaticFastValue::<u64>::for_field(RANK));
+        // The rank tells which name is shorter.
+        let shows_names = kinds.is_none_or(|kinds| kinds.iter().all(|(_, texts)| texts.title));
+        let tie = if shows_names { RANK } else { LOW };
+        let order = (SortBySimilarityScore, SortByStaticFastValue::<u64>::for_field(tie));
         let best_of_all = (TopDocs::with_limit(MAX_HITS).order_by(order), Count);
         let (best, total) = match seen {
             None => self.searcher.search(&*query, &best_of_all)?,
@@ -81,33 +84,60 @@ impl Indexed {
         Ok((hits.collect(), total))
     }
 
-    fn query(&self, sought: &Sought, demand: Demand, kinds: Option<&[Kind]>) -> Box<dyn Query> {
+    fn query(&self, sought: &Sought, demand: Demand, kinds: Option<&[(Kind, Texts)]>) -> Box<dyn Query> {
+        let Some(kinds) = kinds else { return self.texts(sought, demand, Texts::ALL) };
+        // Kinds of which the same is seen are asked together.
+        let mut parts: Vec<(Texts, Vec<Term>)> = Vec::new();
+        for (kind, texts) in kinds {
+            let term = Term::from_field_u64(self.fields.kind, *kind as u64);
+            match parts.iter_mut().find(|(known, _)| known == texts) {
+                Some((_, terms)) => terms.push(term),
+                None => parts.push((*texts, vec![term])),
+            }
+        }
+        let parts = parts.into_iter().map(|(texts, terms)| -> Box<dyn Query> {
+            let of_kinds = constant(Box::new(TermSetQuery::new(terms)), 0.0);
+            Box::new(BooleanQuery::intersection(vec![self.texts(sought, demand, texts), of_kinds]))
+        });
+        let mut parts: Vec<_> = parts.collect();
+        match parts.pop() {
+            None => Box::new(EmptyQuery),
+            Some(part) if parts.is_empty() => part,
+            Some(part) => {
+                parts.push(part);
+                Box::new(BooleanQuery::union(parts))
+            }
+        }
+    }
+
+    /// What has the words in some of its texts.
+    fn texts(&self, sought: &Sought, demand: Demand, texts: Texts) -> Box<dyn Query> {
         let mut either: Vec<Box<dyn Query>> = Vec::new();
-        if !sought.key.is_empty() {
+        if texts.key && !sought.key.is_empty() {
             let key = Term::from_field_text(self.fields.key, &sought.key);
             either.push(constant(Box::new(TermQuery::new(key, IndexRecordOption::Basic)), weight::WHOLE_KEY));
         }
         if !sought.words.is_empty() {
             let occur = if demand == Demand::All { Occur::Must } else { Occur::Should };
-            let words = sought.words.iter().map(|word| (occur, self.word(word, sought.language))).collect();
+            let words = sought.words.iter().map(|word| (occur, self.word(word, sought.language, texts))).collect();
             either.push(Box::new(BooleanQuery::new(words)));
         }
-        if either.is_empty() || kinds.is_some_and(<[Kind]>::is_empty) {
+        if either.is_empty() {
             return Box::new(EmptyQuery);
         }
-        let texts: Box<dyn Query> = Box::new(BooleanQuery::union(either));
-        let Some(kinds) = kinds else { return texts };
-        let kinds = kinds.iter().map(|kind| Term::from_field_u64(self.fields.kind, *kind as u64));
-        let of_kinds = constant(Box::new(TermSetQuery::new(kinds)), 0.0);
-        Box::new(BooleanQuery::intersection(vec![texts, of_kinds]))
+        Box::new(BooleanQuery::union(either))
     }
 
     /// A word in any form in any field; the best of these counts.
-    fn word(&self, word: &Word, language: Option<SearchLanguage>) -> Box<dyn Query> {
+    fn word(&self, word: &Word, language: Option<SearchLanguage>, texts: Texts) -> Box<dyn Query> {
         let stem = |of: SearchLanguage| language.is_none_or(|language| language == of);
         let (forms, fields) = (&word.forms, &self.fields);
-        let mut ways = vec![exact(fields.key_words, &forms.plain, weight::KEY)];
-        for (text, weight) in [(fields.title, weight::TITLE), (fields.prose, weight::PROSE)] {
+        let mut ways = Vec::new();
+        if texts.key {
+            ways.push(exact(fields.key_words, &forms.plain, weight::KEY));
+        }
+        let seen = [(texts.title, fields.title, weight::TITLE), (texts.prose, fields.prose, weight::PROSE)];
+        for (_, text, weight) in seen.into_iter().filter(|(is_seen, ..)| *is_seen) {
             ways.push(exact(text.plain, &forms.plain, weight));
             if stem(SearchLanguage::English) {
                 ways.push(exact(text.english, &forms.english, weight * weight::STEM));
@@ -117,11 +147,11 @@ impl Indexed {
             }
         }
         let guesses = [
-            (fields.key_words, weight::START_IN_TITLE, weight::WRONG_IN_TITLE),
-            (fields.title.plain, weight::START_IN_TITLE, weight::WRONG_IN_TITLE),
-            (fields.prose.plain, weight::START_IN_PROSE, weight::WRONG_IN_PROSE),
+            (texts.key, fields.key_words, weight::START_IN_TITLE, weight::WRONG_IN_TITLE),
+            (texts.title, fields.title.plain, weight::START_IN_TITLE, weight::WRONG_IN_TITLE),
+            (texts.prose, fields.prose.plain, weight::START_IN_PROSE, weight::WRONG_IN_PROSE),
         ];
-        for (field, start, wrong) in guesses {
+        for (_, field, start, wrong) in guesses.into_iter().filter(|(is_seen, ..)| *is_seen) {
             let term = || Term::from_field_text(field, &forms.plain);
             if word.errors > 0 {
                 ways.push(constant(Box::new(FuzzyTermQuery::new(term(), word.errors, true)), wrong));

@@ -26,9 +26,39 @@ const MOST_DELETED: f32 = 0.3;
 /// The fields that records are found by. They are in the header that every kind has.
 const TEXTS: [usize; 5] = [field::KEY, field::NAME, field::TRANSLATIONS, field::DESCRIPTION, field::TAGS];
 
-/// The fields that records of a kind are found by, without any that is personal data: nobody is found by what says who they are.
+/// The fields that records of a kind are found by, without any that is personal data: nobody is found by what says who they are. What people
+/// give without their name, such as an answer to a survey, is not searched at all.
 pub(super) fn texts_of(kind: Kind) -> impl Iterator<Item = usize> {
-    TEXTS.into_iter().filter(move |field| kind.info().personal(*field).is_none())
+    let is_searched = kind.info().one_way.is_empty();
+    TEXTS.into_iter().filter(move |field| is_searched && kind.info().personal(*field).is_none())
+}
+
+/// Which texts of a kind somebody may find records by, as far as the index keeps them apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Texts {
+    pub(super) key: bool,
+    /// Name and translations.
+    pub(super) title: bool,
+    /// Description and tags.
+    pub(super) prose: bool,
+}
+
+impl Texts {
+    pub(super) const ALL: Texts = Texts { key: true, title: true, prose: true };
+
+    /// Those of a kind of which every field is seen.
+    pub(super) fn seen(kind: Kind, is_seen: impl Fn(usize) -> bool) -> Self {
+        let all = |fields: &[usize]| texts_of(kind).filter(|field| fields.contains(field)).all(&is_seen);
+        Texts {
+            key: all(&[field::KEY]),
+            title: all(&[field::NAME, field::TRANSLATIONS]),
+            prose: all(&[field::DESCRIPTION, field::TAGS]),
+        }
+    }
+
+    pub(super) fn is_none(self) -> bool {
+        !(self.key || self.title || self.prose)
+    }
 }
 
 /// The fields of the index.

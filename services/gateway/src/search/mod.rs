@@ -29,7 +29,7 @@ use uuid::Uuid;
 
 use crate::live::{Live, Published};
 use ask::Demand;
-use index::{Fields, Indexer};
+use index::{Fields, Indexer, Texts};
 use language::Analysis;
 use seen::Seen;
 use words::Sought;
@@ -220,8 +220,12 @@ impl Indexed {
         let sought = Sought::new(&question.text, question.language, &mut analysis);
         budget.spend(COST * (1 + sought.words.len() as u64))?;
         let seen = Seen::of(graph);
-        let kinds = seen.as_ref().map(|seen| seen.among(question.kinds.as_deref()));
-        let kinds = kinds.as_deref().or(question.kinds.as_deref());
+        let asked = question.kinds.as_deref();
+        let kinds = match &seen {
+            Some(seen) => Some(seen.among(asked)),
+            None => asked.map(|kinds| kinds.iter().map(|kind| (*kind, Texts::ALL)).collect()),
+        };
+        let kinds = kinds.as_deref();
         let mut demand = Demand::All;
         let (mut hits, mut total) = self.hits(&sought, demand, kinds, seen.as_ref())?;
         if total == 0 && sought.words.len() > 1 {

@@ -16,19 +16,18 @@ use tantivy::{
 };
 use uuid::Uuid;
 
-use super::index::{HIGH, KIND, LOW, texts_of};
+use super::index::{HIGH, KIND, LOW, Texts, texts_of};
 
 /// The kinds that are searched for somebody, and the graph that says which records of them are seen.
 pub(super) struct Seen {
     graph: Arc<Graph>,
-    kinds: Vec<Kind>,
+    kinds: Vec<(Kind, Texts)>,
 }
 
 impl Seen {
     /// What is seen of the index; none if all of it is.
     ///
-    /// Of a kind of which a text that is searched is hidden no record is found, whatever its other texts: the index does not keep them
-    /// apart.
+    /// Of a kind of which texts are hidden from somebody, records are found by those parts of the index that hold none of these.
     pub(super) fn of(graph: &Graph) -> Option<Seen> {
         let sight = graph.sight()?;
         let is_searched = |kind: &Kind| texts_of(*kind).next().is_some();
@@ -36,13 +35,15 @@ impl Seen {
         if Kind::ALL.iter().filter(|kind| is_searched(kind)).all(|kind| is_whole(*kind)) {
             return None;
         }
-        let kinds = Kind::ALL.iter().copied().filter(|kind| !sight.sees_none(*kind) && shows_texts(sight, *kind));
-        Some(Seen { kinds: kinds.collect(), graph: Arc::new(graph.clone()) })
+        let kinds = Kind::ALL.iter().copied().filter(|kind| is_searched(kind) && !sight.sees_none(*kind));
+        let kinds = kinds.map(|kind| (kind, Texts::seen(kind, |field| sight.shows(kind, field))));
+        let kinds = kinds.filter(|(_, texts)| !texts.is_none()).collect();
+        Some(Seen { kinds, graph: Arc::new(graph.clone()) })
     }
 
     /// Those of some kinds that are searched; of all where none are named.
-    pub(super) fn among(&self, kinds: Option<&[Kind]>) -> Vec<Kind> {
-        self.kinds.iter().copied().filter(|kind| kinds.is_none_or(|kinds| kinds.contains(kind))).collect()
+    pub(super) fn among(&self, kinds: Option<&[Kind]>) -> Vec<(Kind, Texts)> {
+        self.kinds.iter().copied().filter(|(kind, _)| kinds.is_none_or(|kinds| kinds.contains(kind))).collect()
     }
 
     /// A collector that gets the documents of records that are seen.

@@ -1,6 +1,6 @@
 //! Sets of fields of a kind.
 
-use spil_proto::model::{FieldInfo, Kind};
+use spil_proto::model::{FieldInfo, Kind, Purpose};
 
 /// Some fields of a kind, by their numbers. Holds numbers below 128; a test keeps every kind below that.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -61,6 +61,13 @@ impl FieldSet {
     pub fn identifying(kind: Kind) -> Self {
         let info = kind.info();
         info.fields().map(|field| field.index).filter(|field| info.identifies(*field)).collect()
+    }
+
+    /// Those of them that the register of personal data has for a purpose.
+    pub(crate) fn identifying_for(kind: Kind, purpose: Purpose) -> Self {
+        let info = kind.info();
+        let is_for = |field: &usize| info.personal(*field).is_some_and(|personal| personal.purposes.contains(&purpose));
+        Self::identifying(kind).iter().filter(is_for).collect()
     }
 
     pub(crate) fn bytes(self) -> [u8; 16] {

@@ -114,10 +114,16 @@ impl Policy {
             let roles = self.roles.iter().enumerate().filter(|(place, _)| of(*place)).map(|(_, role)| role);
             let mut rights = RightsBuilder::new();
             for allowed in roles.flat_map(|role| &role.allowed) {
-                let is_for = |purposes: &Vec<Purpose>| purpose.is_some_and(|purpose| purposes.contains(&purpose));
-                if allowed.purposes.as_ref().is_none_or(is_for) {
-                    rights.allow(allowed.action, allowed.kind, allowed.right.clone());
+                let mut right = allowed.right.clone();
+                if let Some(purposes) = &allowed.purposes {
+                    let Some(purpose) = purpose.filter(|purpose| purposes.contains(purpose)) else { continue };
+                    // Whatever a policy allows, for a purpose no more is seen than the register has for it.
+                    right.fields = right.fields.and(FieldSet::identifying_for(allowed.kind, purpose));
+                    if right.fields.is_empty() {
+                        continue;
+                    }
                 }
+                rights.allow(allowed.action, allowed.kind, right);
             }
             Arc::new(rights.finish())
         });
@@ -136,12 +142,17 @@ impl Policy {
         self.roles.iter().map(|role| (&*role.name, role.description.as_str()))
     }
 
-    /// The roles by which a field of a kind can be seen, in order of their names: whatever the records, and of what identifies people
-    /// whatever the purpose.
+    /// The roles by which a field of a kind can be seen, in order of their names: whatever the records, and of what identifies people for some
+    /// purpose that the register has for it.
     pub fn readers(&self, kind: Kind, field: usize) -> Vec<&str> {
         let identifies = kind.info().identifies(field);
+        let of_register = kind.info().personal(field).map(|personal| personal.purposes).unwrap_or_default();
+        let has_purpose = |purposes: &Vec<Purpose>| purposes.iter().any(|purpose| of_register.contains(purpose));
         let sees = |role: &Role, action: Action| {
-            role.allowed.iter().any(|it| it.kind == kind && it.action == action && it.right.fields.contains(field))
+            role.allowed.iter().any(|it| {
+                let is_about = it.kind == kind && it.action == action && it.right.fields.contains(field);
+                is_about && it.purposes.as_ref().is_none_or(has_purpose)
+            })
         };
         // The right to see the record may come by another role, of those that everybody who identifies has.
         let read_by_any = self.roles.iter().any(|role| sees(role, Action::Read));

@@ -48,7 +48,13 @@ fn scopes_of_the_default_policy_stand_for_themselves() {
     assert!(of(&[]).roles().is_empty());
     assert!(Action::ALL.into_iter().all(|action| !of(&[]).may_any(action)));
     let reader = of(&[Permission::Read]);
-    assert!(Kind::ALL.iter().all(|kind| reader.may(Action::Read, *kind) && !reader.may(Action::Update, *kind)));
+    // What somebody answered in a survey is for few, though it has no name.
+    let is_for_few = |kind: Kind| kind == Kind::PulseResponse;
+    assert!(Kind::ALL.iter().all(|kind| reader.may(Action::Read, *kind) != is_for_few(*kind)));
+    assert!(Kind::ALL.iter().all(|kind| !reader.may(Action::Update, *kind)));
+    for permission in [Permission::Audit, Permission::Admin] {
+        assert!(Kind::ALL.iter().all(|kind| of(&[permission]).may(Action::Read, *kind) == is_for_few(*kind)));
+    }
     let seen = reader.seen_fields(Kind::Worker, ScopeSet::ALL_ONLY).expect("seen");
     assert!(!seen.contains(field::NAME) && !seen.contains(index(Kind::Worker, "email")));
     assert!(seen.contains(field::ID) && seen.contains(index(Kind::Worker, "status")));
@@ -67,6 +73,17 @@ fn people_are_identified_for_a_purpose_only() {
     };
     assert!(!seen(None));
     assert!(seen(Some(Purpose::PersonnelAdministration)) && seen(Some(Purpose::SkillDevelopment)));
+    // Each purpose shows what the register has for it and no more.
+    let all = ["number", "displayName", "email", "contestation"].map(|name| index(Kind::Worker, name));
+    let shown = |purpose| {
+        let seen = policy.viewer(&caller, Some(purpose)).seen_fields(Kind::Worker, ScopeSet::ALL_ONLY).expect("seen");
+        [field::KEY].iter().chain(&all).map(|field| seen.contains(*field)).collect::<Vec<_>>()
+    };
+    assert_eq!(shown(Purpose::PersonnelAdministration), [true; 5]);
+    for purpose in [Purpose::SkillDevelopment, Purpose::ChangePlanning] {
+        assert_eq!(shown(purpose), [false, false, true, false, true], "{purpose:?}");
+    }
+    assert_eq!(shown(Purpose::ResponseCounting), [false; 5]);
     let alone = Caller::new("ada", [Permission::Personal]);
     let viewer = policy.viewer(&alone, Some(Purpose::SkillDevelopment));
     assert_eq!(viewer.seen_fields(Kind::Worker, ScopeSet::ALL_ONLY), None);
@@ -432,7 +449,12 @@ fn allows(entry: &Entry, kind: usize, action: Action, bits: u8, field: usize) ->
     };
     let of_itself = action == Action::Read && KINDS[kind].info().field(field).is_some_and(|info| !info.writable);
     let has_field = has_field || of_itself;
-    entry.kind == kind && ACTIONS[entry.action] == action && in_scope && has_field
+    // No policy shows more than the register has for the purpose.
+    let has_purpose = action != Action::Identify || {
+        let personal = KINDS[kind].info().personal(field);
+        personal.is_some_and(|personal| personal.purposes.contains(&Purpose::SkillDevelopment))
+    };
+    entry.kind == kind && ACTIONS[entry.action] == action && in_scope && has_field && has_purpose
 }
 
 proptest! {

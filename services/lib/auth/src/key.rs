@@ -89,6 +89,12 @@ impl InternalKey {
         self.is_development
     }
 
+    /// A secret that all who have the key can make of it, another for each purpose. It tells nothing of the key.
+    pub fn derive(&self, purpose: &str) -> [u8; 32] {
+        let hash = Sha256::new_with_prefix(b"spil derived secret 1").chain_update(self.pair.to_bytes());
+        hash.chain_update(purpose).finalize().into()
+    }
+
     /// The private half in the form that signing takes.
     pub(crate) fn private_der(&self) -> Option<Vec<u8>> {
         Some(self.pair.to_pkcs8_der().ok()?.as_bytes().to_vec())

@@ -53,6 +53,7 @@ pub(crate) use head::Head;
 pub(crate) use idempotency::BatchKey;
 pub(crate) use log::Page;
 pub(crate) use names::MAX_NAMES;
+pub(crate) use read_log::NewRead;
 pub(crate) use redact::MAX_TEXTS;
 pub use redact::{Redacted, Redaction};
 pub use seal::{Rekeyed, needs_personal_key};
@@ -160,7 +161,7 @@ impl Store {
         })
     }
 
-    /// Deletes the answers to batches older than a day, in the background and now and then.
+    /// Deletes the answers to batches older than a day, and entries of the read log that are kept no longer, in the background and now and then.
     pub(crate) fn purge_now_and_then(&self, now: i64) {
         const PAUSE: Duration = Duration::from_secs(600);
         let last = self.inner.purged_at.load(Ordering::Relaxed);
@@ -172,6 +173,9 @@ impl Store {
         }
         let store = self.clone();
         tokio::spawn(async move {
+            if let Err(error) = store.trim_read_log(now).await {
+                tracing::warn!(error = &error as &dyn std::error::Error, "old entries of the read log were not deleted");
+            }
             if let Err(error) = store.purge_answers(now).await {
                 tracing::warn!(error = &error as &dyn std::error::Error, "old answers could not be deleted");
             }

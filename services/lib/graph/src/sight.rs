@@ -275,6 +275,9 @@ impl KindSight {
         if matches!(self.rows, Seen::None) || self.veils_all(field) {
             return Rows::of_slice(table, &[]);
         }
+        if self.sees_all() && !self.veils_some(field) {
+            return Rows::of_list(table, list);
+        }
         let is_seen = |row: &Row| self.sees(*row) && !self.veils(*row, field);
         let seen = runs.range(0..runs.len()).filter(is_seen).count();
         if seen == runs.len() {
@@ -285,6 +288,9 @@ impl KindSight {
 
     /// Whether any row of such a list is seen.
     pub(crate) fn sees_any(&self, list: &List, field: usize) -> bool {
+        if self.sees_all() && !self.veils_some(field) {
+            return !list.is_empty();
+        }
         let runs = list.runs();
         runs.range(0..runs.len()).any(|row| self.sees(row) && !self.veils(row, field))
     }

@@ -11,6 +11,7 @@ use chrono::{DateTime, SecondsFormat};
 use spil_auth::{InternalKey, Permission, Signer};
 use spil_gateway::{erasure, graphql::global_id, subject};
 use spil_proto::{
+    changefeed::v1::{LogReadsRequest, Read},
     model::{Kind, Owner},
     owner::OwnerClient,
 };
@@ -27,10 +28,16 @@ use crate::{
 /// How long the token lasts that is signed here.
 const TOKEN_LIFETIME: Duration = Duration::from_secs(3600);
 
+/// How an export stands in the access log of the person. Who read is the subject of the token, which the owner puts in.
+const READER: &str = "spil-subject";
+const OPERATION: &str = "spil subject export";
+const ENTRY: &str = "shell";
+
 /// What to do for or with a person whose data are kept.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum SubjectCommand {
     /// Writes a file with everything that is kept of a person: the record, what is about the person or refers to it, in all owners, and its history.
+    /// The person sees in the access log that this was done.
     Export(ExportArgs),
     /// Erases a person for ever, from all owners: everything that tells who it is. Nobody can undo it. Stopped half way, it goes on when it is given
     /// again.
@@ -138,6 +145,21 @@ async fn export(config: &Config, args: &ExportArgs) -> Outcome {
     let (records, changes) = (found.records, found.changes);
     if records + changes == 0 {
         return Err(SubjectError::NotFound.into());
+    }
+    // Before anybody can look at it, as with everything else that is told of people.
+    let fields = found.fields();
+    if !fields.is_empty() {
+        let read = Read {
+            person_id: args.id.1.as_bytes().to_vec(),
+            reader: READER.to_owned(),
+            fields,
+            operation: OPERATION.to_owned(),
+            entry: ENTRY.to_owned(),
+            ..Read::default()
+        };
+        let owner = args.id.0.info().owner;
+        let mut people = args.reach.client(config, owner)?;
+        people.log_reads(&token, LogReadsRequest { reads: vec![read] }).await.map_err(SubjectError::of(owner))?;
     }
     write_private(&args.out, serde_json::to_string_pretty(&found.document)?.as_bytes())
         .map_err(|source| SubjectError::Write { path: args.out.clone(), source })?;

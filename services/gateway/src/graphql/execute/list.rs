@@ -20,7 +20,7 @@ impl Writer<'_> {
             (self.page(list, bound, source(list, bound, from), bound.filter.as_ref())?, Vec::new())
         };
         if self.recorder.is_some() {
-            self.note_list(list, bound, source(list, bound, from), &page.rows)?;
+            self.note_list(list, bound, from, source(list, bound, from), &page.rows)?;
         }
         self.object(&list.items, |this, item| {
             match &item.what {

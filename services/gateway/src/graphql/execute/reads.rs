@@ -7,7 +7,7 @@ use super::{Halt, Writer};
 use crate::graphql::{
     bind::{Bound, Get, List},
     plan::{ConnectionField, ListField, Place},
-    reads::{self, FieldBits},
+    reads::{self, FieldBits, Looked},
 };
 
 impl Writer<'_> {
@@ -21,20 +21,29 @@ impl Writer<'_> {
         self.note(place, bits)
     }
 
-    /// Notes what a list tells by its order, its filter and its facets: of the records of the page by the order, of every record that
-    /// passes by the others.
+    /// Notes what a list tells by how it is come to, by its order, its filter and its facets: of the records of the page by the way and the
+    /// order; by the others too, unless they tell who people are. Then of every record that passes.
     pub(super) fn note_list(
         &mut self,
         list: &ListField,
         bound: &List,
+        from: Option<Place>,
         source: Source<'_>,
         page: &[Row],
     ) -> Result<(), Halt> {
         let kind = list.to;
         let ordered = reads::ordered(kind, &bound.order);
-        if ordered != 0 {
-            for row in page {
-                self.note(Place { kind, row: *row }, ordered)?;
+        let followed = reads::followed(&list.steps);
+        if let Some(recorder) = &mut self.recorder {
+            if let Some(from) = from {
+                recorder.come_by(self.graph, from, followed)?;
+            }
+            if ordered != 0 || followed != 0 {
+                for row in page {
+                    let place = Place { kind, row: *row };
+                    recorder.told(self.graph, place, ordered)?;
+                    recorder.come_by(self.graph, place, followed)?;
+                }
             }
         }
         let faceted = list.items.iter().fold(0, |bits, item| match &item.what {
@@ -44,28 +53,37 @@ impl Writer<'_> {
             },
             _ => bits,
         });
-        let is_filtered = bound.filter.as_ref().is_some_and(|filter| !reads::filtered(kind, filter).is_empty());
-        if faceted == 0 && !is_filtered {
+        let looked = bound.filter.as_ref().map(|filter| reads::looked_at(kind, filter)).unwrap_or_default();
+        if faceted == 0 && looked.is_empty() {
             return Ok(());
+        }
+        let all = looked.iter().fold(faceted, |all, looked| all | looked.fields);
+        if reads::identifying(all) == 0 {
+            // Who is not on the page stays somebody without a name.
+            return page.iter().try_for_each(|row| self.note_looked(kind, *row, &looked));
         }
         for row in self.graph.gather(kind, source, bound.filter.as_ref(), &mut self.budget)? {
             self.note(Place { kind, row }, faceted)?;
-            if let Some(filter) = bound.filter.as_ref() {
-                self.note_match(kind, row, filter)?;
-            }
+            self.note_looked(kind, row, &looked)?;
         }
         Ok(())
     }
 
-    /// Notes that a record passes a filter: it and the records by which it passes, as far as the filter looks at who people are.
+    /// Notes that a record passes a filter: it and the records by which it passes, as far as the filter looks at people.
     pub(in crate::graphql) fn note_match(&mut self, kind: Kind, row: Row, filter: &Filter) -> Result<(), Halt> {
-        for (way, to, bits) in reads::filtered(kind, filter) {
+        self.note_looked(kind, row, &reads::looked_at(kind, filter))
+    }
+
+    fn note_looked(&mut self, kind: Kind, row: Row, looked: &[Looked]) -> Result<(), Halt> {
+        for Looked { way, kind: to, fields, followed } in looked {
             if way.is_empty() {
-                self.note(Place { kind, row }, bits)?;
+                self.note(Place { kind, row }, *fields)?;
+                self.note_way(Place { kind, row }, *followed)?;
                 continue;
             }
-            for row in self.graph.walk_within(kind, row, &way, &mut self.budget)? {
-                self.note(Place { kind: to, row }, bits)?;
+            for row in self.graph.walk_within(kind, row, way, &mut self.budget)? {
+                self.note(Place { kind: *to, row }, *fields)?;
+                self.note_way(Place { kind: *to, row }, *followed)?;
             }
         }
         Ok(())
@@ -73,7 +91,14 @@ impl Writer<'_> {
 
     fn note(&mut self, place: Place, bits: FieldBits) -> Result<(), Halt> {
         match &mut self.recorder {
-            Some(recorder) => recorder.told(self.graph, place, bits),
+            Some(recorder) if bits != 0 => recorder.told(self.graph, place, bits),
+            _ => Ok(()),
+        }
+    }
+
+    fn note_way(&mut self, place: Place, followed: FieldBits) -> Result<(), Halt> {
+        match &mut self.recorder {
+            Some(recorder) => recorder.come_by(self.graph, place, followed),
             None => Ok(()),
         }
     }

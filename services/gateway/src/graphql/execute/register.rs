@@ -38,7 +38,7 @@ fn entry(policy: &Policy, info: &'static KindInfo, field: &'static FieldInfo, pe
         "readers": readers,
         "kind": schema::kind_value(info.kind),
         "field": schema::output_name(field),
-        "purpose": purpose::name(personal.purpose),
+        "purposes": personal.purposes.iter().map(|purpose| purpose::name(*purpose)).collect::<Vec<_>>(),
         "legalBasis": purpose::legal_basis(personal.legal_basis),
         "retentionDays": personal.retention_days,
         "isIdentifying": personal.identifying,

@@ -15,8 +15,8 @@ pub(super) const DIRECTIVE: &str = "personalData";
 /// The directive and the types.
 pub(super) const TYPES: &str = r#""The field holds personal data."
 directive @personalData(
-  "What the data may be used for."
-  purpose: Purpose!
+  "What the data may be used for. For another purpose a value that tells who the person is is not shown."
+  purposes: [Purpose!]!
   "Why they may be kept."
   legalBasis: LegalBasis!
   "How many days after the person has left they are kept; 0 where nothing is kept at all."
@@ -31,8 +31,8 @@ type PersonalField {
   kind: RecordKind!
   "The name of the field in this schema."
   field: String!
-  "What the data may be used for."
-  purpose: Purpose!
+  "What the data may be used for. For another purpose a value that tells who the person is is not shown."
+  purposes: [Purpose!]!
   "Why they may be kept."
   legalBasis: LegalBasis!
   "How many days after the person has left they are kept; 0 where nothing is kept at all."
@@ -47,12 +47,17 @@ type PersonalField {
 
 "#;
 
+/// The names of the purposes.
+fn names(personal: &Personal) -> String {
+    personal.purposes.iter().map(|purpose| purpose::name(*purpose)).collect::<Vec<_>>().join(", ")
+}
+
 /// What stands after the type of a field; nothing where it holds no personal data.
 pub(super) fn directive(personal: Option<&Personal>) -> String {
     personal.map_or_else(String::new, |personal| {
         format!(
-            " @{DIRECTIVE}(purpose: {}, legalBasis: {}, retentionDays: {}, identifying: {})",
-            purpose::name(personal.purpose),
+            " @{DIRECTIVE}(purposes: [{}], legalBasis: {}, retentionDays: {}, identifying: {})",
+            names(personal),
             purpose::legal_basis(personal.legal_basis),
             personal.retention_days,
             personal.identifying
@@ -64,13 +69,14 @@ pub(super) fn directive(personal: Option<&Personal>) -> String {
 pub(super) fn described(doc: &str, personal: Option<&Personal>) -> String {
     let mut text = doc.to_owned();
     if let Some(personal) = personal {
-        let (purpose, basis) = (purpose::name(personal.purpose), purpose::legal_basis(personal.legal_basis));
-        let _ = write!(text, " Personal data: purpose {purpose}, legal basis {basis}");
+        let (purposes, basis) = (names(personal), purpose::legal_basis(personal.legal_basis));
+        let word = if personal.purposes.len() == 1 { "purpose" } else { "purposes" };
+        let _ = write!(text, " Personal data: {word} {purposes}, legal basis {basis}");
         let _ = match personal.retention_days {
             0 => write!(text, ", not kept"),
             days => write!(text, ", kept for {days} days after the person has left"),
         };
-        text.push_str(if personal.identifying { "; it tells who the person is: null without a purpose." } else { "." });
+        text.push_str(if personal.identifying { "; it tells who the person is: null without such a purpose." } else { "." });
     }
     text
 }
@@ -108,8 +114,12 @@ mod tests {
                 assert_eq!(argument("retentionDays"), personal.retention_days.to_string());
                 assert_eq!(argument("identifying"), personal.identifying.to_string());
                 let doc = shown.description.as_ref().expect("a description");
-                assert!(doc.contains("Personal data: purpose") && doc.contains(&argument("purpose")), "{doc}");
-                assert_eq!(doc.contains("null without a purpose"), personal.identifying);
+                assert!(doc.contains("Personal data: purpose"), "{doc}");
+                for purpose in personal.purposes {
+                    let name = super::purpose::name(*purpose);
+                    assert!(doc.contains(name) && argument("purposes").contains(name), "{doc}");
+                }
+                assert_eq!(doc.contains("null without such a purpose"), personal.identifying);
             }
             let input = served.schema.get_input_object(&format!("Create{}Input", info.name)).expect("an input");
             for field in info.one_way.iter().filter(|field| field.personal.is_some()) {

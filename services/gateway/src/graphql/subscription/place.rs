@@ -2,13 +2,12 @@
 //!
 //! A place between revisions is written as a consistency token is, so that either can be given as the other.
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use prost::Message;
 use spil_proto::{changefeed::v1::Cursor, model::Owner};
 
 use crate::{
     journal::{Part, Reader, Spot, Stand, number},
-    live,
+    live, place_seal,
 };
 
 /// The longest text that is looked at.
@@ -30,7 +29,7 @@ pub(crate) fn encode(reader: &Reader) -> String {
             bytes.extend_from_slice(&part.events.to_be_bytes());
         }
     }
-    URL_SAFE_NO_PAD.encode(bytes)
+    place_seal::seal(&bytes)
 }
 
 /// Reads a place; `None` if the text is none.
@@ -38,7 +37,7 @@ pub(crate) fn decode(text: &str) -> Option<Reader> {
     if text.len() > MAX_TEXT {
         return None;
     }
-    let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+    let bytes = place_seal::open(text)?;
     let mut rest = bytes.as_slice();
     let mut next = || {
         let cursor = Cursor::decode_length_delimited(&mut rest).ok()?;

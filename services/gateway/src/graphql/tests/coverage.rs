@@ -44,7 +44,7 @@ const HAND_WRITTEN: &[(&str, &[&str])] = &[
     // What is laid down, of fields and of nobody.
     (
         "PersonalField",
-        &["kind", "field", "purpose", "legalBasis", "retentionDays", "isIdentifying", "readers", "description"],
+        &["kind", "field", "purposes", "legalBasis", "retentionDays", "isIdentifying", "readers", "description"],
     ),
     // Figures that the module of small groups lets out.
     ("PeopleCounts", &["asOf", "smallestGroup", "groups"]),

@@ -208,10 +208,10 @@ async fn a_request_is_answered_as_fresh_as_it_asks() {
     assert_eq!(ask(Some("nonsense".to_owned())).await.status, ResponseStatus::Refused(Code::BadInput));
     let mut ahead = engine.live().load().owners.clone();
     ahead[1].cursor = Some(Cursor { store_id: vec![7; 16], epoch: 1, revision: 6, mark: 6 });
-    let later = Published::new(engine.live().load().graph.clone(), ahead).token();
+    let later = Published::new(engine.live().load().graph.clone(), ahead).token().to_owned();
     assert_eq!(ask(Some(later)).await.status, ResponseStatus::Refused(Code::NotReady));
     let mut other = engine.live().load().owners.clone();
     other[1].cursor = Some(Cursor { store_id: vec![8; 16], epoch: 1, revision: 1, mark: 1 });
-    let foreign = Published::new(engine.live().load().graph.clone(), other).token();
+    let foreign = Published::new(engine.live().load().graph.clone(), other).token().to_owned();
     assert_eq!(ask(Some(foreign)).await.status, ResponseStatus::Refused(Code::BadInput), "waiting would not help");
 }

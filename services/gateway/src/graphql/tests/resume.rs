@@ -193,7 +193,7 @@ async fn what_was_missed_while_an_owner_was_read_anew_is_told_too() {
 async fn a_place_that_is_not_there_any_more_is_refused() {
     let (log, client) = owner().await;
     let gateway = restarted(&engine(&sample(), Limits::default()), &client);
-    let start = gateway.live.load().token();
+    let start = gateway.live.load().token().to_owned();
     log.write(&gateway, "a");
     let later = restarted(&gateway, &client);
     log.trim();
@@ -203,11 +203,11 @@ async fn a_place_that_is_not_there_any_more_is_refused() {
     assert_eq!(last["errors"][0]["extensions"]["cursor"], start, "nothing was told");
     let mut owners = gateway.live.load().owners.clone();
     owners[1].cursor.as_mut().expect("a place").store_id = vec![8; 16];
-    let elsewhere = Published::new(gateway.live.load().graph.clone(), owners).token();
+    let elsewhere = Published::new(gateway.live.load().graph.clone(), owners).token().to_owned();
     assert_eq!(refusal(&later, CHANGES, json!({"after": elsewhere})).await, "CURSOR_EXPIRED");
     let mut owners = gateway.live.load().owners.clone();
     owners[1].cursor.as_mut().expect("a place").revision += 1;
-    let ahead = Published::new(gateway.live.load().graph.clone(), owners).token();
+    let ahead = Published::new(gateway.live.load().graph.clone(), owners).token().to_owned();
     assert_eq!(refusal(&later, CHANGES, json!({"after": ahead})).await, "NOT_READY");
 }
 
@@ -215,7 +215,7 @@ async fn a_place_that_is_not_there_any_more_is_refused() {
 async fn an_owner_that_is_down_ends_the_subscription_with_the_place_to_go_on_from() {
     let (log, client) = owner().await;
     let gateway = restarted(&engine(&sample(), Limits::default()), &client);
-    let start = gateway.live.load().token();
+    let start = gateway.live.load().token().to_owned();
     log.write(&gateway, "a");
     let nowhere = Endpoint::from_static("http://127.0.0.1:1").connect_lazy();
     let later = restarted(&gateway, &OwnerClient::new(Owner::Capability, nowhere));

@@ -37,7 +37,7 @@ pub(super) fn write(engine: &Engine, owner: Owner, records: Vec<Record>) -> Revi
         changes.touch(record.kind().expect("a kind"));
         graph.apply(record).expect("a record");
     }
-    engine.live.publish(Published { graph, owners, changes }, vec![logged]);
+    engine.live.publish(Published::of(graph, owners, changes), vec![logged]);
     revision
 }
 

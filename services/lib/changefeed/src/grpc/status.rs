@@ -91,7 +91,6 @@ pub(super) fn of_erase(error: &EraseError) -> Status {
 pub(super) fn of_audit(error: &AuditError) -> Status {
     match error {
         AuditError::Forbidden(forbidden) => Status::permission_denied(forbidden.to_string()),
-        AuditError::NoService => Status::permission_denied(error.to_string()),
         AuditError::Request(_) => Status::invalid_argument(error.to_string()),
         AuditError::Store(source) => of_store(source),
     }

@@ -1,5 +1,7 @@
 //! Who changed what, and who read what about whom.
 
+use std::collections::HashSet;
+
 use spil_access::{Action, Denied, FieldSet, ScopeSet};
 use spil_auth::Caller;
 use spil_proto::{
@@ -13,13 +15,13 @@ use uuid::Uuid;
 use super::OwnerService;
 use crate::{
     StoreError,
-    store::{Asked, AuditPage},
+    store::{Asked, AuditPage, NewRead},
 };
 
 /// The most reads that are kept with one call.
 const MAX_READS: usize = 10_000;
 /// The most fields of one read, and the most bytes of the name of one.
-const MAX_FIELDS: usize = 64;
+const MAX_FIELDS: usize = 128;
 const MAX_FIELD_BYTES: usize = 128;
 /// The most bytes of a name.
 const MAX_NAME_BYTES: usize = 256;
@@ -32,9 +34,6 @@ pub enum AuditError {
     /// The caller may not.
     #[error(transparent)]
     Forbidden(#[from] Denied),
-    /// The call is for services of ours.
-    #[error("only a service keeps reads")]
-    NoService,
     /// The request is not sound.
     #[error("{0}")]
     Request(&'static str),
@@ -95,26 +94,45 @@ impl OwnerService {
         Ok(AuditResponse { entries, more })
     }
 
-    /// Keeps who read what about people.
+    /// Keeps who read what about people. Of a caller who is no service of ours it is kept in the caller's name, whatever the request says: who
+    /// may read everything past the log can write down that they did.
     ///
     /// # Errors
-    /// If the caller is no service, the request is not sound, or the database can not store it: then nothing is kept.
+    /// If the caller is no service and may not follow, the request is not sound, or the database can not store it: then nothing is kept.
     pub async fn log_reads(&self, caller: &Caller, request: LogReadsRequest) -> Result<LogReadsResponse, AuditError> {
-        if !caller.is_service() {
-            return Err(AuditError::NoService);
+        let is_service = caller.is_service();
+        if !is_service {
+            self.viewer(caller).require_any(Action::Follow)?;
         }
         if request.reads.len() > MAX_READS {
             return Err(AuditError::Request("at most 10,000 reads are kept at once"));
         }
         let mut reads = Vec::with_capacity(request.reads.len());
-        for read in request.reads {
+        let mut ids = HashSet::new();
+        for mut read in request.reads {
             let person =
                 Uuid::from_slice(&read.person_id).map_err(|_| AuditError::Request("`person_id` has 16 bytes"))?;
+            let id = match read.id.as_slice() {
+                [] => None,
+                // To make an entry longer is for whoever has made it.
+                _ if !is_service => return Err(AuditError::Request("`id` is for services")),
+                bytes => {
+                    let id = Uuid::from_slice(bytes).ok().filter(|id| id.get_version_num() == 7);
+                    Some(id.ok_or(AuditError::Request("`id` is a UUID of version 7 in 16 bytes"))?)
+                }
+            };
+            if id.is_some_and(|id| !ids.insert(id)) {
+                return Err(AuditError::Request("an `id` is given twice"));
+            }
+            if !is_service {
+                (read.reader, read.issuer) = (short(caller.subject()), short(caller.issuer()));
+            }
             check(&read)?;
-            reads.push((person, read));
+            reads.push(NewRead { id, person, read });
         }
         let at = self.clock.now();
         self.store.log_reads(at, &reads).await?;
+        self.store.purge_now_and_then(at);
         Ok(LogReadsResponse { at })
     }
 
@@ -158,6 +176,12 @@ fn conceal(record: &mut Record) {
     }
 }
 
+/// The beginning of a name, as much as is kept of it, on one line.
+fn short(name: &str) -> String {
+    let end = name.floor_char_boundary(MAX_NAME_BYTES);
+    name[..end].chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
+}
+
 fn page(first: u32) -> Result<u64, AuditError> {
     if first > MAX_PAGE { Err(AuditError::Request("`first` is at most 1,000")) } else { Ok(first.into()) }
 }
@@ -175,7 +199,7 @@ fn check(read: &Read) -> Result<(), AuditError> {
             && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.')
     };
     if read.fields.is_empty() || read.fields.len() > MAX_FIELDS || !read.fields.iter().all(is_field) {
-        return Err(AuditError::Request("a read has 1 to 64 fields, named like `Worker.email`"));
+        return Err(AuditError::Request("a read has 1 to 128 fields, named like `Worker.email`"));
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Who changed what, and who read what about whom.
 
 use spil_auth::{Caller, Permission};
-use spil_changefeed::AuditError;
+use spil_changefeed::{AuditError, Clock, WallClock};
 use spil_proto::{
     changefeed::v1::{
         ApplyRequest, AuditEntry, AuditPlace, AuditRequest, LogReadsRequest, Read, ReadLogRequest, Record,
@@ -142,6 +142,7 @@ pub(crate) async fn reads_are_kept_and_told(database: Database) {
         fields: vec!["Worker.displayName".into(), "Worker.email".into()],
         operation: "Team".into(),
         entry: "http".into(),
+        id: Vec::new(),
     };
     let keep =
         async |caller: &Caller, reads: Vec<Read>| owner.service.log_reads(caller, LogReadsRequest { reads }).await;
@@ -167,7 +168,31 @@ pub(crate) async fn reads_are_kept_and_told(database: Database) {
     assert_eq!((one.reads.len(), one.more), (1, false));
     assert!(ask(&service, Uuid::now_v7(), 10, Vec::new()).await.expect("an answer").reads.is_empty());
 
-    assert!(matches!(keep(&owner.caller, vec![read(ada, 7)]).await, Err(AuditError::NoService)));
+    // What is read beside within a minute makes the entry longer.
+    let eve = Uuid::now_v7();
+    let id = Uuid::now_v7().as_bytes().to_vec();
+    let longer = |fields: &[&str]| Read {
+        fields: fields.iter().map(|name| (*name).to_owned()).collect(),
+        id: id.clone(),
+        ..read(eve, 1)
+    };
+    keep(&service, vec![longer(&["Worker.email"])]).await.expect("kept");
+    let all = ["Worker.status", "Worker.email"];
+    keep(&service, vec![read(ben, 1), longer(&all)]).await.expect("kept");
+    let of_eve = ask(&service, eve, 10, Vec::new()).await.expect("an answer").reads;
+    assert_eq!((of_eve.len(), &of_eve[0].id), (1, &id));
+    assert_eq!(of_eve[0].read.as_ref().expect("a read").fields, all);
+
+    // Who may follow writes in the own name only.
+    let import = Caller::new("import", [Permission::Follow]);
+    keep(&import, vec![read(eve, 1)]).await.expect("kept");
+    let of_eve = ask(&service, eve, 1, Vec::new()).await.expect("an answer").reads;
+    let newest = of_eve[0].read.as_ref().expect("a read");
+    assert_eq!((newest.reader.as_str(), newest.issuer.as_str()), ("import", import.issuer()));
+    assert!(matches!(keep(&import, vec![longer(&all)]).await, Err(AuditError::Request(_))));
+    let reader = Caller::new("reader", [Permission::Read, Permission::Audit]);
+    assert!(matches!(keep(&reader, vec![read(ada, 7)]).await, Err(AuditError::Forbidden(_))));
+
     let nobody = Caller::new("x", [Permission::Read, Permission::Personal]);
     assert!(matches!(ask(&nobody, ada, 1, Vec::new()).await, Err(AuditError::Forbidden(_))));
     let good = read(ada, 0);
@@ -178,7 +203,9 @@ pub(crate) async fn reads_are_kept_and_told(database: Database) {
         Read { operation: "a\nb".into(), ..good.clone() },
         Read { fields: Vec::new(), ..good.clone() },
         Read { fields: vec!["Worker.email Worker".into()], ..good.clone() },
-        Read { fields: vec!["x".into(); 65], ..good.clone() },
+        Read { fields: vec!["x".into(); 129], ..good.clone() },
+        Read { id: vec![1], ..good.clone() },
+        Read { id: Uuid::nil().as_bytes().to_vec(), ..good.clone() },
     ] {
         let refused = keep(&service, vec![good.clone(), bad.clone()]).await;
         assert!(matches!(refused, Err(AuditError::Request(_))), "{bad:?}");
@@ -190,4 +217,12 @@ pub(crate) async fn reads_are_kept_and_told(database: Database) {
         6,
         "nothing was kept of those"
     );
+    let twice = keep(&service, vec![longer(&all), longer(&all)]).await;
+    assert!(matches!(twice, Err(AuditError::Request(_))));
+
+    let now = WallClock.now();
+    let later = |days: i64| now + days * 86_400_000_000;
+    assert_eq!(owner.store.trim_read_log(later(729)).await.expect("a run"), 0);
+    assert_eq!(owner.store.trim_read_log(later(731)).await.expect("a run"), 10);
+    assert!(ask(&service, ada, 10, Vec::new()).await.expect("an answer").reads.is_empty());
 }
