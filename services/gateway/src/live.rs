@@ -130,8 +130,7 @@ impl Published {
         if let Some(published) = find(&self.seen.read().unwrap_or_else(PoisonError::into_inner)) {
             return published;
         }
-        let made =
-            Arc::new(Self::of(self.graph.seen_by(sight), self.owners.clone(), self.changes.clone()));
+        let made = Arc::new(Self::of(self.graph.seen_by(sight), self.owners.clone(), self.changes.clone()));
         let mut seen = self.seen.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(published) = find(&seen) {
             return published;

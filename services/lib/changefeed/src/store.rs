@@ -174,7 +174,10 @@ impl Store {
         let store = self.clone();
         tokio::spawn(async move {
             if let Err(error) = store.trim_read_log(now).await {
-                tracing::warn!(error = &error as &dyn std::error::Error, "old entries of the read log were not deleted");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "old entries of the read log were not deleted"
+                );
             }
             if let Err(error) = store.purge_answers(now).await {
                 tracing::warn!(error = &error as &dyn std::error::Error, "old answers could not be deleted");

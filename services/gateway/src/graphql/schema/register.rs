@@ -76,7 +76,11 @@ pub(super) fn described(doc: &str, personal: Option<&Personal>) -> String {
             0 => write!(text, ", not kept"),
             days => write!(text, ", kept for {days} days after the person has left"),
         };
-        text.push_str(if personal.identifying { "; it tells who the person is: null without such a purpose." } else { "." });
+        text.push_str(if personal.identifying {
+            "; it tells who the person is: null without such a purpose."
+        } else {
+            "."
+        });
     }
     text
 }
