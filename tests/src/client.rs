@@ -37,6 +37,12 @@ impl Client {
         Self { purpose: None, ..self.clone() }
     }
 
+    /// The same client with a purpose.
+    #[must_use]
+    pub fn with_purpose(&self, purpose: &'static str) -> Self {
+        Self { purpose: Some(purpose), ..self.clone() }
+    }
+
     /// Sends a request, and gives the answer whatever it is.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use spil_connector::mapping::Mapping;
 use spil_gateway::graphql::global_id;
 use spil_proto::{
     changefeed::v1::{Action, ApplyRequest, Command, Outcome, Record, SnapshotRequest, Target, target},
-    model::{ExternalId, FieldInfo, FieldType, Kind, Owner, TextFormat, Translation, Value, field},
+    model::{ExternalId, FieldInfo, FieldType, Kind, Owner, Purpose, TextFormat, Translation, Value, field},
 };
 use spil_tests::{Client, Database, Spil, digests_agree, postgres_url};
 use uuid::Uuid;
@@ -124,6 +124,7 @@ async fn whole_model(spil: &Spil) {
     fed(spil, &full).await;
     for kind in Kind::ALL {
         let record = &full[kind];
+        let client = client.with_purpose(purpose(*kind));
         queryable(&client, *kind, record).await;
         filterable(&client, *kind, record).await;
         orderable(&client, *kind).await;
@@ -227,6 +228,17 @@ fn chrono_date(days: i32) -> String {
         day -= length;
     }
     panic!("{days} is not in 2024")
+}
+
+/// A purpose for which everything is shown that tells who the person of a record is.
+fn purpose(kind: Kind) -> &'static str {
+    let info = kind.info();
+    let personal =
+        || info.fields().filter_map(|field| info.personal(field.index)).filter(|personal| personal.identifying);
+    let serves = |purpose: &&Purpose| personal().all(|personal| personal.purposes.contains(purpose));
+    let first = personal().next().map_or([Purpose::PersonnelAdministration].as_slice(), |personal| personal.purposes);
+    let found = first.iter().find(serves).expect("a purpose for all of it");
+    found.as_str_name().trim_start_matches("PURPOSE_")
 }
 
 async fn queryable(client: &Client, kind: Kind, record: &Record) {

@@ -7,7 +7,7 @@ use spil_proto::model::{KindInfo, Personal};
 use super::super::purpose;
 
 /// The field of `Query`.
-pub(super) const QUERY: &str = "  \"The register of personal data: every field that holds any, what it may be used for, why it may be kept and for how long, and who may read it. It names nobody.\"\n  dataRegister: [PersonalField!]!\n";
+pub(super) const QUERY: &str = "  \"The register of personal data: every field that holds any, what it may be used for, why it may be kept and for how long, and who may read it. It names nobody. Entries of access logs are kept, after the reading, for the longest of these times.\"\n  dataRegister: [PersonalField!]!\n";
 
 /// The name of the directive.
 pub(super) const DIRECTIVE: &str = "personalData";

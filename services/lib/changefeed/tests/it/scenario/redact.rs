@@ -119,6 +119,7 @@ pub(crate) async fn what_was_redacted_is_found_nowhere(database: Database) {
         fields: vec!["Worker.email".into()],
         operation: "Aleida Zwaluw".into(),
         entry: "http".into(),
+        id: Vec::new(),
     };
     let service = owner.as_service().await;
     owner.service.log_reads(&service, LogReadsRequest { reads: vec![read] }).await.expect("kept");
