@@ -101,6 +101,8 @@ enum SubjectError {
     NotConfirmed,
     #[error("there is no such person")]
     NotFound,
+    #[error("nothing is written: the access log of the person can not take it; the {owner} owner answers {}: {}", status.code(), status.message())]
+    Unlogged { owner: &'static str, status: Box<tonic::Status> },
     #[error("the file {} can not be written", path.display())]
     Write { path: PathBuf, source: io::Error },
 }
@@ -159,7 +161,8 @@ async fn export(config: &Config, args: &ExportArgs) -> Outcome {
         };
         let owner = args.id.0.info().owner;
         let mut people = args.reach.client(config, owner)?;
-        people.log_reads(&token, LogReadsRequest { reads: vec![read] }).await.map_err(SubjectError::of(owner))?;
+        let kept = people.log_reads(&token, LogReadsRequest { reads: vec![read] }).await;
+        kept.map_err(|status| SubjectError::Unlogged { owner: owner.name(), status: Box::new(status) })?;
     }
     write_private(&args.out, serde_json::to_string_pretty(&found.document)?.as_bytes())
         .map_err(|source| SubjectError::Write { path: args.out.clone(), source })?;
