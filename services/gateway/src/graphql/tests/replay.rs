@@ -130,7 +130,7 @@ impl Company {
             let references = [reference("worker_id", Kind::Worker, at), reference("position_id", Kind::Position, at)];
             company.write(made(Kind::Assignment, at, &references));
         }
-        let start = company.engine.live.load().token();
+        let start = company.engine.live.load().token().to_owned();
         (company, start)
     }
 }
@@ -182,7 +182,7 @@ async fn who_gets_the_key_of_another_is_not_shown_the_other() {
     company.change(Kind::Worker, 2, "key", Value::Null);
     company.change(Kind::Worker, 0, "key", Value::Text("old".into()));
     company.change(Kind::Worker, 2, "key", Value::Text("Worker0".into()));
-    let start = company.engine.live.load().token();
+    let start = company.engine.live.load().token().to_owned();
     // Somebody else is the viewer now.
     company.change(Kind::Worker, 2, "key", Value::Null);
     company.change(Kind::Worker, 0, "key", Value::Text("Worker0".into()));
@@ -308,7 +308,7 @@ async fn whatever_happened_a_replay_shows_nothing_that_is_hidden_now() {
         let choices = &mut Choices(&all);
         let names = seed % 2 == 0;
         let mut company = Company::new(&format!("{MANAGER}{}]\n", if names { NAMES } else { "" }));
-        let start = company.engine.live.load().token();
+        let start = company.engine.live.load().token().to_owned();
         for kind in KINDS {
             for at in 0..EACH {
                 company.write(any(choices, kind, at));
