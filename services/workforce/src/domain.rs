@@ -32,6 +32,10 @@ impl Rules for WorkforceRules {
         }
     }
 
+    fn vocabulary(&self) -> &'static [Kind] {
+        &[Kind::Role, Kind::Skill]
+    }
+
     fn check(&self, proposal: &Proposal<'_>, findings: &mut Findings) {
         match &proposal.after.entity {
             Some(Entity::Assignment(assignment)) => assignment::check(assignment, proposal, findings),

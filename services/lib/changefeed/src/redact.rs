@@ -2,7 +2,8 @@
 //!
 //! Texts are compared without regard to case, to how letters with marks are encoded, and to how much white space is between words. A word
 //! ends where a letter or digit meets something else; what is written without spaces, as Chinese is, has a bound after each sign.
-//! Too much is taken rather than too little, but for addresses: `ben@example.org` is not found in `jan.ben@example.org`.
+//! What is a part of a longer address or code is another one: `ben@example.org` is found neither in `jan.ben@example.org` nor in
+//! `ben@example.org.uk`, `4711` neither in `4711-2` nor in `4711.50`.
 
 mod traces;
 
@@ -33,7 +34,47 @@ pub(crate) struct Texts {
 
 struct Text {
     signs: Vec<char>,
-    is_address: bool,
+    form: Form,
+}
+
+/// What a text is, which says where it may end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// With an `@`.
+    Address,
+    /// One word with a digit.
+    Code,
+    /// Nothing but digits.
+    Digits,
+    /// Anything else.
+    Words,
+}
+
+impl Form {
+    fn of(signs: &[char]) -> Self {
+        if signs.contains(&'@') {
+            Self::Address
+        } else if signs.iter().all(char::is_ascii_digit) {
+            Self::Digits
+        } else if signs.iter().any(char::is_ascii_digit) && !signs.contains(&' ') {
+            Self::Code
+        } else {
+            Self::Words
+        }
+    }
+
+    /// Whether what stands before or after, and the sign beyond it, makes a text a part of a longer one.
+    fn goes_on(self, (sign, beyond): (char, char), is_before: bool) -> bool {
+        let joins = match self {
+            Self::Address if is_before => "._%+-'",
+            Self::Address => ".-",
+            Self::Code => "-_",
+            Self::Digits => "-_/",
+            Self::Words => return false,
+        };
+        let is_number = self != Self::Address && ".,".contains(sign) && beyond.is_ascii_digit();
+        is_number || (joins.contains(sign) && beyond.is_alphanumeric())
+    }
 }
 
 /// A sign of a text, as it is compared, and the bytes that it came from.
@@ -59,8 +100,8 @@ impl Texts {
             if let Some(known) = usize::try_from(u32::from(first)).ok().and_then(|first| found.ascii.get_mut(first)) {
                 *known = true;
             }
-            let is_address = signs.contains(&'@');
-            found.by_first.entry(first).or_default().push(Text { signs, is_address });
+            let form = Form::of(&signs);
+            found.by_first.entry(first).or_default().push(Text { signs, form });
         }
         for texts in found.by_first.values_mut() {
             texts.sort_by(|one, other| {
@@ -78,6 +119,15 @@ impl Texts {
 
     /// A text with what is looked for replaced; `None` if nothing of it occurs.
     pub(crate) fn redact(&self, text: &str) -> Option<String> {
+        let mut redacted = self.redact_once(text)?;
+        // What was a part of a longer code may stand alone where the other part is gone. It ends: each time less is left to be found.
+        while let Some(again) = self.redact_once(&redacted) {
+            redacted = again;
+        }
+        Some(redacted)
+    }
+
+    fn redact_once(&self, text: &str) -> Option<String> {
         if !self.may_occur(text) {
             return None;
         }
@@ -102,7 +152,7 @@ impl Texts {
 
     /// Whether a text holds any of them.
     pub(crate) fn occur(&self, text: &str) -> bool {
-        self.redact(text).is_some()
+        self.redact_once(text).is_some()
     }
 
     /// Whether a write names somebody.
@@ -127,22 +177,27 @@ impl Texts {
         if before.is_some_and(|before| before.start == first.start || is_one_word(before.folded, first.folded)) {
             return None;
         }
-        // What goes on before an address with one of these is a part of another address.
-        let is_longer_address = before.is_some_and(|before| "._%+-'".contains(before.folded))
-            && at.checked_sub(2).and_then(sign).is_some_and(|earlier| earlier.folded.is_alphanumeric());
+        let pair = |near: Option<usize>, beyond: Option<usize>| {
+            let folded = |at: Option<usize>| at.and_then(sign).map(|sign| sign.folded);
+            folded(near).zip(folded(beyond))
+        };
+        let earlier = pair(at.checked_sub(1), at.checked_sub(2));
         let fits = |text: &&Text| {
-            let Some(piece) = signs.get(at..at + text.signs.len()) else { return false };
+            let end = at + text.signs.len();
+            let Some(piece) = signs.get(at..end) else { return false };
             let Some(last) = piece.last() else { return false };
-            let ends = sign(at + text.signs.len())
-                .is_none_or(|after| after.start != last.start && !is_one_word(last.folded, after.folded));
-            ends && !(text.is_address && is_longer_address)
-                && piece.iter().map(|sign| sign.folded).eq(text.signs.iter().copied())
+            let ends =
+                sign(end).is_none_or(|after| after.start != last.start && !is_one_word(last.folded, after.folded));
+            let is_part = earlier.is_some_and(|pair| text.form.goes_on(pair, true))
+                || pair(Some(end), Some(end + 1)).is_some_and(|pair| text.form.goes_on(pair, false));
+            ends && !is_part && piece.iter().map(|sign| sign.folded).eq(text.signs.iter().copied())
         };
         texts.iter().find(fits).map(|text| text.signs.len())
     }
 
-    /// Replaces what occurs in the texts of a record, but not in those that are sealed if these are to be spared. Answers whether anything did.
-    /// A name that no two records may have stays one; an external id, and a text of a form that the replacement has not, goes.
+    /// Replaces what occurs in the texts of a record, but not in those that are sealed if these are to be spared, and never in what a person is
+    /// called: somebody else's name is not a mention. Answers whether anything did. A name that no two records may have stays one; an external id,
+    /// and a text of a form that the replacement has not, goes.
     pub(crate) fn redact_record(&self, record: &mut Record, spares_sealed: bool) -> bool {
         let Some(id) = record.id() else { return false };
         let Some(kind) = record.kind() else { return false };
@@ -150,7 +205,11 @@ impl Texts {
         let id = id.simple().to_string();
         let short = id.get(id.len().saturating_sub(SHORT_ID)..).unwrap_or_default();
         let mut is_changed = false;
-        for info in kind.info().fields().filter(|info| !(spares_sealed && is_sealed_field(kind, info))) {
+        let is_spared = |info: &FieldInfo| {
+            (kind.info().person && kind.info().naming(info.index).is_some())
+                || (spares_sealed && is_sealed_field(kind, info))
+        };
+        for info in kind.info().fields().filter(|info| !is_spared(info)) {
             if let Some(value) = self.redact_value(info, &entity.get(info.index), short) {
                 // The value is of the field's own type, so it never fails.
                 let _ = entity.set(info.index, value);

@@ -25,6 +25,12 @@ pub trait Rules: Send + Sync + 'static {
         None
     }
 
+    /// The kinds whose names are words of the organisation: a person who is called like one of them is not taken out of what others wrote
+    /// without being asked.
+    fn vocabulary(&self) -> &'static [Kind] {
+        &[]
+    }
+
     /// What follows from a sound record that is created or updated for the records that it [affects](Related::Affected). They are changed
     /// in the same transaction, each with a version and a change of its own, if the rules of their kind allow it; if not,
     /// the command is invalid. What is changed so has no effects itself.

@@ -25,10 +25,12 @@ fn whole_words_are_found_in_whatever_form() {
         ("Aleida_Zwaluw", "Aleida_Zwaluw"),
         ("Alei\u{ad}da Zwa\u{200b}luw", "[erased]"),
         ("Aleida Zwaluw, Aleida Zwaluw; Aleida", "[erased], [erased]; Aleida"),
-        ("W-4711", "W-[erased]"),
-        ("number_4711", "number_[erased]"),
+        ("W-4711", "W-4711"),
+        ("number_4711 4711_x 4711/2 x/4711", "number_4711 4711_x 4711/2 x/4711"),
         ("14711 47112", "14711 47112"),
-        ("4711.50", "[erased].50"),
+        ("4711.50 1,4711 4711-03-01", "4711.50 1,4711 4711-03-01"),
+        ("no.4711, #4711; (4711). 4711 - x", "no.[erased], #[erased]; ([erased]). [erased] - x"),
+        ("a.zwaluw@example.org.uk a.zwaluw@example.org-x", "a.zwaluw@example.org.uk a.zwaluw@example.org-x"),
         ("mailto:A.Zwaluw@Example.org.", "mailto:[erased]."),
         ("jan.a.zwaluw@example.org", "jan.a.zwaluw@example.org"),
         ("-a.zwaluw@example.org", "-[erased]"),
@@ -88,17 +90,28 @@ fn every_text_of_a_record_is_looked_through() {
 #[test]
 fn what_is_sealed_is_spared_where_that_is_asked_for() {
     let worker = Worker {
-        header: Some(Header { id: vec![7; 16], name: Some("Jan Wit".into()), ..Header::default() }),
+        header: Some(Header {
+            id: vec![7; 16],
+            name: Some("Jan Wit de Vries".into()),
+            description: Some("beside Jan Wit".into()),
+            ..Header::default()
+        }),
         email: Some("jan@example.org".into()),
         ..Worker::default()
     };
     let mut record = Record { entity: Some(Entity::Worker(worker)) };
+    let before = record.clone();
     let texts = Texts::new(["Jan Wit", "jan@example.org"]);
     assert!(!texts.redact_record(&mut record, true));
     assert!(texts.redact_record(&mut record, false));
-    let Some(Entity::Worker(worker)) = &record.entity else { panic!("another kind") };
-    // What must have a form that the replacement has not is gone.
-    assert_eq!(worker.email, None);
+    let (Some(Entity::Worker(left)), Some(Entity::Worker(was))) = (&record.entity, &before.entity) else {
+        panic!("another kind")
+    };
+    // What somebody is called stays, whoever it is.
+    assert_eq!(left.email, was.email);
+    let (left, was) = (left.header.as_ref().expect("a header"), was.header.as_ref().expect("a header"));
+    assert_eq!(left.name, was.name);
+    assert_eq!(left.description.as_deref(), Some("beside [erased]"));
 }
 
 /// Texts of few signs, so that they often meet.
@@ -133,7 +146,8 @@ proptest! {
         let once = compiled.redact(&whole);
         let left = once.clone().unwrap_or_else(|| whole.clone());
         prop_assert_eq!(compiled.redact(&left), None, "found again in {:?}", left);
-        for text in texts.iter().filter(|text| !text.contains('@') && !Texts::new([text.as_str()]).is_empty()) {
+        // Addresses and codes may be left in longer ones.
+        for text in texts.iter().filter(|text| !text.contains(['@', '1']) && !Texts::new([text.as_str()]).is_empty()) {
             prop_assert!(!occurs(text, &left), "{:?} is left in {:?}", text, left);
         }
         if let Some(once) = once {

@@ -70,6 +70,6 @@ impl OwnerService {
 
     async fn own_names(&self, kind: Kind, person: Uuid) -> Result<Option<Names>, StoreError> {
         let policy = self.policy.load();
-        self.store.names_of(kind, person, |record| policy.subjects_of(record)).await
+        self.store.names_of(kind, person, self.rules.vocabulary(), |record| policy.subjects_of(record)).await
     }
 }

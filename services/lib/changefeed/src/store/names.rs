@@ -19,7 +19,7 @@ use super::{
     seal::{PERSON_KEY, SEALED},
     statement,
 };
-use crate::{Names, seal::is_sealed};
+use crate::{Names, redact, seal::is_sealed};
 
 /// How many rows are read at once.
 const PAGE: u64 = 500;
@@ -27,6 +27,8 @@ const PAGE: u64 = 500;
 pub(crate) const MAX_NAMES: usize = 10_000;
 /// How many characters a text must have to be looked for: shorter ones stand everywhere.
 const MIN_CHARS: usize = 4;
+/// How many it must have to be replaced where it is nothing but digits: shorter ones are years, amounts and codes of other things.
+const MIN_DIGITS: usize = 6;
 
 /// Texts by which people can be told from each other, as they are compared.
 pub(super) fn folded(text: &str) -> String {
@@ -77,11 +79,13 @@ impl Texts {
 
 impl Store {
     /// By which texts a person, live or retired, is or was known; `None` if there is none, and nothing if the person was erased. `subjects` says by which
-    /// subjects of tokens a record of the person is known.
+    /// subjects of tokens a record of the person is known. What occurs in what others are or were called, or in the names of the kinds of the
+    /// `vocabulary`, is doubtful.
     pub(crate) async fn names_of(
         &self,
         kind: Kind,
         person: Uuid,
+        vocabulary: &[Kind],
         subjects: impl Fn(&Record) -> Vec<String>,
     ) -> Result<Option<Names>, StoreError> {
         let db = &self.inner.reader;
@@ -105,14 +109,17 @@ impl Store {
             });
             known_by.extend(subjects(record));
         }
-        let shared = self.borne_by_others(kind, person).await?;
         let (mut sure, mut doubtful) = (Texts::default(), Texts::default());
-        for (folded, text) in handles.0 {
-            if is_telling(&text) && !shared.contains(&folded) { sure.add(&text) } else { doubtful.add(&text) }
+        for text in handles.0.into_values() {
+            if is_telling(&text) { sure.add(&text) } else { doubtful.add(&text) }
         }
-        for (folded, text) in names.0 {
+        for text in names.0.into_values() {
             let has_words = text.split_whitespace().nth(1).is_some();
-            if has_words && !shared.contains(&folded) { sure.add(&text) } else { doubtful.add(&text) }
+            if has_words { sure.add(&text) } else { doubtful.add(&text) }
+        }
+        for text in self.words_of_others((kind, person), vocabulary, &sure).await? {
+            sure.0.remove(&folded(&text));
+            doubtful.add(&text);
         }
         for text in self.codes_about(kind, person).await? {
             sure.add(&text);
@@ -162,6 +169,50 @@ impl Store {
             }
         }
         Ok(versions)
+    }
+
+    /// Which of some texts occur, as words, in what other people are called, retired ones too, or in what records of the vocabulary are.
+    async fn words_of_others(
+        &self,
+        (person_kind, person): (Kind, Uuid),
+        vocabulary: &[Kind],
+        texts: &Texts,
+    ) -> Result<Vec<String>, StoreError> {
+        let db = &self.inner.reader;
+        let any = redact::Texts::new(texts.0.values().map(String::as_str));
+        // One by one only where there is one at all.
+        let single: Vec<_> = texts.0.values().map(|text| (text, redact::Texts::new([text.as_str()]))).collect();
+        let mut found = BTreeSet::new();
+        for kind in [person_kind].iter().chain(vocabulary).copied() {
+            let mut after = None;
+            loop {
+                let mut select = row::select(kind);
+                select.and_where(Expr::col("id").ne(person)).order_by("id", Order::Asc).limit(PAGE);
+                if let Some(after) = after {
+                    select.and_where(Expr::col("id").gt(after));
+                }
+                let rows = db.query_all(&select).await?;
+                for (record, _) in self.read_rows(db, kind, &rows).await? {
+                    after = record.id();
+                    let mut look = |text: &str| {
+                        if any.occur(text) {
+                            let holds = single.iter().filter(|(_, one)| one.occur(text));
+                            found.extend(holds.map(|(text, _)| (*text).clone()));
+                        }
+                    };
+                    if kind == person_kind {
+                        naming_texts(&record, |text, _| look(text));
+                    } else if let Some(header) = record.entity().and_then(|entity| entity.header()) {
+                        header.name.iter().chain(&header.key).for_each(|text| look(text));
+                        header.translations.iter().for_each(|name| look(&name.name));
+                    }
+                }
+                if (rows.len() as u64) < PAGE {
+                    break;
+                }
+            }
+        }
+        Ok(found.into_iter().collect())
     }
 
     /// What other live people of a kind are called, and their handles, as they are compared.
@@ -247,10 +298,12 @@ impl Store {
     }
 }
 
-/// Whether a handle is long enough, and enough unlike a word, to stand for one person wherever it stands.
+/// Whether a handle is long enough, and enough unlike a word or a year, to stand for one person wherever it stands.
 fn is_telling(text: &str) -> bool {
     let text = text.trim();
-    text.chars().count() >= MIN_CHARS && (text.contains('@') || text.chars().any(|char| char.is_ascii_digit()))
+    let is_number = text.chars().all(|char| char.is_ascii_digit());
+    text.chars().count() >= if is_number { MIN_DIGITS } else { MIN_CHARS }
+        && (text.contains('@') || text.chars().any(|char| char.is_ascii_digit()))
 }
 
 #[cfg(test)]
@@ -296,10 +349,10 @@ mod tests {
 
     #[test]
     fn what_could_be_a_word_is_no_telling_handle() {
-        for text in ["P-9988", "4711", "a@b.c", " 1234 "] {
+        for text in ["P-9988", "471100", "a@b.c", " 123456 "] {
             assert!(is_telling(text), "{text}");
         }
-        for text in ["", "12", "P-1", "zwaluw", "KEY-Zwaluw"] {
+        for text in ["", "12", "P-1", "zwaluw", "KEY-Zwaluw", "2026", " 47110 "] {
             assert!(!is_telling(text), "{text}");
         }
     }

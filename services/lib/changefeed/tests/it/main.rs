@@ -112,6 +112,7 @@ on_both! {
     redact::a_redaction_is_proven,
     redact::only_a_redaction_writes_the_log_anew,
     redact::what_is_sealed_of_others_is_redacted_too,
+    redact::others_keep_what_they_are_called,
     redact::who_reads_and_writes_meanwhile_is_not_in_the_way,
     tables::what_is_changed_beside_the_log_is_found,
     calls::calls_need_a_token_and_permission,

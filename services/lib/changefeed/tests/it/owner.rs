@@ -78,6 +78,10 @@ impl Rules for TestRules {
         }
     }
 
+    fn vocabulary(&self) -> &'static [Kind] {
+        &[Kind::Role, Kind::Skill]
+    }
+
     fn effects(&self, proposal: &Proposal<'_>) -> Vec<Effect> {
         match &proposal.after.entity {
             Some(Entity::GateDecision(decision)) if decision.decision != 0 => {

@@ -1,6 +1,8 @@
 //! Seals what stands in a database in plain, from before such values were sealed. In pieces of bounded size, each a transaction, so
 //! that it goes on where it stopped; what is sealed already is passed over.
 
+use std::time::Duration;
+
 use prost::Message;
 use sea_orm::{
     ConnectionTrait, DatabaseTransaction, DbBackend, Statement,
@@ -30,10 +32,17 @@ use crate::{
 const PIECE: u64 = 500;
 /// How many answers are; each may be large.
 const ANSWERS: u64 = 20;
+/// How long to wait until the log is tried again that somebody reads, and how often: a day.
+const LOG_PAUSE: Duration = Duration::from_secs(10);
+const LOG_TRIES: u32 = 8_640;
 
 impl Store {
     /// Seals what is plain, and on SQLite overwrites where it stood.
     pub(super) async fn seal_what_is_plain(&self) -> Result<(), StoreError> {
+        if self.inner.dialect == Dialect::Sqlite {
+            // An earlier process may have ended before it came to it. Where somebody reads, nothing is lost by leaving it to the next erasure.
+            self.empty_log().await;
+        }
         let kinds: Vec<Kind> = self.inner.owner.kinds().filter(|kind| is_sealed(*kind)).collect();
         if kinds.is_empty() {
             return Ok(());
@@ -50,8 +59,9 @@ impl Store {
         // Also where an earlier start was killed before it came to it.
         if self.inner.dialect == Dialect::Sqlite && self.rewrite_is_due().await? {
             self.inner.writer.execute_unprepared("VACUUM").await?;
-            self.overwrite_freed_pages().await;
-            self.inner.writer.execute_unprepared("PRAGMA user_version = 0").await?;
+            if self.empty_log().await {
+                self.inner.writer.execute_unprepared("PRAGMA user_version = 0").await?;
+            }
         }
         Ok(())
     }
@@ -70,14 +80,48 @@ impl Store {
         Ok(row.map(|row| row.try_get_by_index::<i32>(0)).transpose()?.is_some_and(|version| version != 0))
     }
 
-    /// Empties the log that SQLite writes ahead, which holds pages as they were. Somebody who reads may be in the way, then the next time will
-    /// do it.
+    /// Empties the log that SQLite writes ahead, which holds pages as they were. Where somebody who reads is in the way longer than a lock is waited
+    /// for, it is tried again in the background until it is done or the process ends; the next start does it then.
     pub(in crate::store) async fn overwrite_freed_pages(&self) {
-        if self.inner.dialect == Dialect::Sqlite
-            && let Err(error) = self.inner.writer.execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)").await
-        {
-            tracing::warn!(error = &error as &dyn std::error::Error, "the log of the database could not be emptied");
+        if self.inner.dialect != Dialect::Sqlite || self.empty_log().await {
+            return;
         }
+        let owner = self.inner.owner.name();
+        tracing::warn!(
+            owner,
+            "a reader is in the way of overwriting what was erased in the log of the database; it is tried again"
+        );
+        let store = self.clone();
+        tokio::spawn(async move {
+            for _ in 0..LOG_TRIES {
+                tokio::time::sleep(LOG_PAUSE).await;
+                if store.empty_log().await {
+                    tracing::info!(owner, "what was erased is overwritten in the log of the database");
+                    return;
+                }
+            }
+            tracing::error!(
+                owner,
+                "what was erased may still stand in the log of the database: end who reads it and start again"
+            );
+        });
+    }
+
+    /// Whether the log is empty now.
+    pub(super) async fn empty_log(&self) -> bool {
+        let statement = Statement::from_string(DbBackend::Sqlite, "PRAGMA wal_checkpoint(TRUNCATE)");
+        let row = match self.inner.writer.query_one_raw(statement).await {
+            Ok(row) => row,
+            Err(error) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the log of the database could not be emptied"
+                );
+                return false;
+            }
+        };
+        // The first column says whether somebody was in the way.
+        row.is_some_and(|row| matches!(row.try_get_by_index::<i32>(0), Ok(0)))
     }
 
     async fn seal_records(&self, kind: Kind) -> Result<usize, StoreError> {

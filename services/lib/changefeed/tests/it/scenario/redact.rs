@@ -11,7 +11,7 @@ use spil_proto::{
     capability::v1::Capability,
     changefeed::v1::{ApplyRequest, Cursor, LogReadsRequest, Origin, Outcome, Read, Record, record::Entity},
     model::{ExternalId, Header, Kind, Owner, Translation},
-    workforce::v1::{SkillAssertion, Worker},
+    workforce::v1::{OrgUnit, Role, SkillAssertion, Worker, service::NamesOfRequest},
 };
 use uuid::Uuid;
 
@@ -325,6 +325,60 @@ pub(crate) async fn what_is_sealed_of_others_is_redacted_too(database: Database)
     assert_eq!(verified(&owner, &[]).await.fault, None);
     let again = owner.store.redact(&redaction(Some(person))).await.expect("redacted");
     assert_eq!((again.records, again.revisions), (0, 0));
+}
+
+pub(crate) async fn others_keep_what_they_are_called(database: Database) {
+    let owner = TestOwner::new(&database, Owner::Workforce).await;
+    let worker = |number: &str, name: &str, email: &str| {
+        let (number, display_name, email) = (Some(number.into()), Some(name.into()), Some(email.into()));
+        let worker = Worker { number, display_name, email, status: 2, ..Worker::default() };
+        create(Record { entity: Some(Entity::Worker(worker)) })
+    };
+    let named = |name: &str, entity: fn(Header) -> Entity| {
+        let header = Header { name: Some(name.into()), ..Header::default() };
+        create(Record { entity: Some(entity(header)) })
+    };
+    let jan = id(&owner.one(worker("471199", "Jan Jansen", "jan@example.co")).await);
+    owner.one(worker("471199-2", "Jan Jansen de Vries", "jan@example.co.uk")).await;
+    let left = id(&owner.one(worker("2027", "Eva Maria", "eva@example.org")).await);
+    owner.one(retire(Kind::Worker, by_id(left))).await;
+    let eva = id(&owner.one(worker("2026", "Eva  MARIA", "eva2@example.org")).await);
+    let manager = id(&owner.one(worker("V-100", "Project Manager", "pm@example.org")).await);
+    let role = |header| Entity::Role(Role { header: Some(header), ..Role::default() });
+    owner.one(named("Senior project manager", role)).await;
+    let unit = |header| Entity::OrgUnit(OrgUnit { header: Some(header), ..OrgUnit::default() });
+    let team = id(&owner.one(named("Team of 471199 (jan@example.co.)", unit)).await);
+
+    let service = owner.as_service().await;
+    for (person, sure, doubtful) in [
+        (jan, vec!["471199", "jan@example.co"], vec!["Jan Jansen"]),
+        (eva, vec!["eva2@example.org"], vec!["2026", "Eva  MARIA"]),
+        (manager, vec!["V-100", "pm@example.org"], vec!["Project Manager"]),
+    ] {
+        let asked = NamesOfRequest { kind: Kind::Worker as u32, id: person.as_bytes().to_vec() };
+        let mut names = owner.service.names_of(&service, asked).await.expect("names");
+        names.texts.sort_unstable();
+        names.doubtful.sort_unstable();
+        assert_eq!((names.texts, names.doubtful), (to_texts(&sure), to_texts(&doubtful)));
+    }
+
+    let called = |records: Vec<Record>| -> Vec<Record> {
+        records.into_iter().filter(|record| record.kind() == Some(Kind::Worker)).collect()
+    };
+    let before = called(owner.snapshot().await.1);
+    // Even a text that is given all the same leaves what somebody is called.
+    let texts = to_texts(&["471199", "jan@example.co", "Jan Jansen", "Eva Maria"]);
+    let redacted = owner.store.redact(&Redaction { texts, ..redaction(Some(jan)) }).await.expect("redacted");
+    assert_eq!((redacted.records, redacted.revisions), (1, 1));
+    let (_, records) = owner.snapshot().await;
+    let found = records.iter().find(|record| record.id() == Some(team)).and_then(Record::entity);
+    let name = found.and_then(|entity| entity.header()).and_then(|header| header.name.as_deref());
+    assert_eq!(name, Some("Team of [erased] ([erased].)"));
+    assert_eq!(called(records), before);
+}
+
+fn to_texts(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
 }
 
 pub(crate) async fn who_reads_and_writes_meanwhile_is_not_in_the_way(database: Database) {
