@@ -33,7 +33,7 @@ impl Rules for WorkforceRules {
     }
 
     fn vocabulary(&self) -> &'static [Kind] {
-        &[Kind::Role, Kind::Skill]
+        &[Kind::Role]
     }
 
     fn check(&self, proposal: &Proposal<'_>, findings: &mut Findings) {

@@ -79,7 +79,7 @@ impl Rules for TestRules {
     }
 
     fn vocabulary(&self) -> &'static [Kind] {
-        &[Kind::Role, Kind::Skill]
+        &[Kind::Role]
     }
 
     fn effects(&self, proposal: &Proposal<'_>) -> Vec<Effect> {
